@@ -1,0 +1,64 @@
+"""Where the valid steps of stored samples begin and end."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+# Lengths are derived block by block, so that a memory-mapped array of any
+# size needs only this much at a time.
+_BLOCK_BYTES = 16 * 2**20
+
+
+def nonzero_steps(array: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Rows that are not all zeros, found block by block: (rows,)."""
+    rows = len(array)
+    width = max(int(np.prod(array.shape[1:])), 1)
+    block = max(_BLOCK_BYTES // (width * array.dtype.itemsize), 1)
+    found = np.zeros(rows, bool)
+    for start in range(0, rows, block):
+        part = np.asarray(array[start : start + block])
+        found[start : start + block] = part.reshape(len(part), -1).any(axis=1)
+    return found
+
+
+def last_nonzero(steps: NDArray[np.bool_]) -> int:
+    """One past the last true step; 0 if there is none."""
+    found = np.flatnonzero(steps)
+    return int(found[-1]) + 1 if len(found) else 0
+
+
+def nonzero_spans(array: NDArray[np.generic]) -> tuple[Ints, Ints]:
+    """First non-zero step and one past the last, per sample: (N,), (N,)."""
+    count, total = array.shape[:2]
+    first = np.zeros(count, np.int64)
+    last = np.zeros(count, np.int64)
+    width = max(int(np.prod(array.shape[1:])), 1)
+    block = max(_BLOCK_BYTES // (width * array.dtype.itemsize), 1)
+    for start in range(0, count if total else 0, block):
+        part = np.asarray(array[start : start + block])
+        steps = part.reshape(len(part), total, -1).astype(bool).any(axis=2)
+        seen = steps.any(axis=1)
+        rows = slice(start, start + len(part))
+        first[rows] = np.where(seen, steps.argmax(axis=1), 0)
+        last[rows] = np.where(seen, total - steps[:, ::-1].argmax(axis=1), 0)
+    return first, last
+
+
+def ragged_lengths(values: NDArray[np.generic], offsets: Ints) -> Ints:
+    nonzero = np.flatnonzero(nonzero_steps(values))
+    # The last non-zero step before the end of every sample, if it is its own.
+    position = np.searchsorted(nonzero, offsets[1:]) - 1
+    last = np.full(len(offsets) - 1, -1, np.int64)
+    found = position >= 0
+    last[found] = nonzero[position[found]]
+    return np.maximum(last + 1 - offsets[:-1], 0)
+
+
+def clipped_ends(array: NDArray[np.generic], ends: Ints, lengths: Ints) -> Ints:
+    """Ends within the given lengths, on the last non-zero step there: (N,)."""
+    clipped = np.minimum(ends, lengths)
+    for index in np.flatnonzero(ends > lengths):
+        steps = nonzero_steps(array[index, : lengths[index]])
+        clipped[index] = last_nonzero(steps)
+    return clipped
