@@ -1,5 +1,10 @@
 """Readers and writers of community formats, data sets, batches, corruptions."""
 
+from pathlib import Path
+from typing import Any
+
+from keras_mmfusion.data.av_digits import load_sample
+from keras_mmfusion.data.checks import check_inputs, check_labels
 from keras_mmfusion.data.columns import (
     Column,
     Padded,
@@ -16,5 +21,48 @@ __all__ = [
     "Ragged",
     "Split",
     "Vectors",
+    "check_inputs",
+    "check_labels",
+    "load",
     "padding_side",
 ]
+
+_BUILT_IN = {"av_digits": load_sample}
+
+
+def load(source: str | Path, **options: Any) -> MultimodalDataset:
+    """Data set by its built-in name, or from a file or folder.
+
+    Args:
+        source: `"av_digits"`, or the path of a file or folder in one of the
+            supported formats, which is recognised by its content.
+        **options: passed on to the built-in data set (`variant=` of
+            `"av_digits"`) or to the reader of the format.
+
+    Returns:
+        The data set.
+
+    Raises:
+        OSError: if there is nothing to read at `source`.
+        ValueError: if the content is not what its format asks for.
+
+    Example:
+
+    ```python
+    from keras_mmfusion.data import load
+
+    digits = load("av_digits")
+    inputs, labels = digits.valid.arrays()
+    ```
+    """
+    if str(source) in _BUILT_IN:
+        return _BUILT_IN[str(source)](**options)
+    if not Path(source).exists():
+        raise FileNotFoundError(
+            "Expected a built-in data set, one of "
+            f"{sorted(_BUILT_IN)}, or an existing file or folder. "
+            f"Received: {str(source)!r}"
+        )
+    from keras_mmfusion.data.formats import load_file
+
+    return load_file(source, **options)

@@ -17,7 +17,7 @@ def nonzero_steps(array: NDArray[np.generic]) -> NDArray[np.bool_]:
     block = max(_BLOCK_BYTES // (width * array.dtype.itemsize), 1)
     found = np.zeros(rows, bool)
     for start in range(0, rows, block):
-        part = np.asarray(array[start : start + block])
+        part = np.asarray(array[start : start + block]).astype(bool)
         found[start : start + block] = part.reshape(len(part), -1).any(axis=1)
     return found
 
@@ -36,8 +36,10 @@ def nonzero_spans(array: NDArray[np.generic]) -> tuple[Ints, Ints]:
     width = max(int(np.prod(array.shape[1:])), 1)
     block = max(_BLOCK_BYTES // (width * array.dtype.itemsize), 1)
     for start in range(0, count if total else 0, block):
-        part = np.asarray(array[start : start + block])
-        steps = part.reshape(len(part), total, -1).astype(bool).any(axis=2)
+        part = np.asarray(array[start : start + block]).astype(bool)
+        steps: NDArray[np.bool_] = np.asarray(
+            part.reshape(len(part), total, -1).any(axis=2)
+        )
         seen = steps.any(axis=1)
         rows = slice(start, start + len(part))
         first[rows] = np.where(seen, steps.argmax(axis=1), 0)
