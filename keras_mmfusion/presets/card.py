@@ -1,0 +1,105 @@
+"""The card of a preset: `README.md`, written from its metadata."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def render(metadata: Mapping[str, Any], title: str) -> str:
+    """Returns the card as Markdown, with the front matter the Hub reads.
+
+    Args:
+        metadata: The content of `metadata.json`.
+        title: Heading of the card.
+    """
+    class_name = metadata["class_name"]
+    parts = [_front_matter(metadata), f"# {title}"]
+    if metadata.get("description"):
+        parts.append(str(metadata["description"]))
+    parts.append(_state(metadata))
+    for heading, key in (
+        ("Results", "metrics"),
+        ("Training data", "data"),
+        ("Seeds", "seeds"),
+        ("Paper", "paper"),
+        ("Notes", "notes"),
+    ):
+        if metadata.get(key):
+            parts.append(f"## {heading}\n\n{_section(metadata[key])}")
+    if metadata.get("recipe"):
+        parts.append(f"## Recipe\n\n```\n{metadata['recipe']}\n```")
+    parts.append(_use(class_name, metadata["trained"], title))
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(metadata: Mapping[str, Any]) -> str:
+    lines = ["---", "library_name: keras_mmfusion"]
+    lines += ["tags:", "- keras", "- multimodal"]
+    return "\n".join([*lines, f"- {metadata['class_name'].lower()}", "---"])
+
+
+def _state(metadata: Mapping[str, Any]) -> str:
+    count = sum(_size(entry["shape"]) for entry in metadata["variables"])
+    text = (
+        f"`{metadata['class_name']}`, {count:,} values in "
+        f"{len(metadata['variables'])} weights."
+    )
+    if not metadata["trained"]:
+        text += " **No trained weights**: architecture and recipe only."
+    return text
+
+
+def _use(class_name: str, trained: bool, title: str) -> str:
+    argument = "" if trained else ", load_weights=False"
+    return (
+        "## Use\n\n```python\nimport keras_mmfusion as mmf\n\n"
+        f'model = mmf.models.{class_name}.from_preset("path/to/{title}"'
+        f"{argument})\n```"
+    )
+
+
+def _section(value: Any) -> str:
+    if isinstance(value, Mapping):
+        rows = [(name, _cell(cell)) for name, cell in _flat(value)]
+        lines = ["| | |", "|---|---|"]
+        return "\n".join(lines + [f"| {a} | {b} |" for a, b in rows])
+    if isinstance(value, list | tuple):
+        return ", ".join(_cell(item) for item in value)
+    return str(value)
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for name, item in value.items():
+        nested = isinstance(item, Mapping) and not _is_statistic(item)
+        if nested:
+            rows += _flat(item, f"{prefix}{name}, ")
+        else:
+            rows.append((f"{prefix}{name}", item))
+    return rows
+
+
+def _is_statistic(value: Mapping[str, Any]) -> bool:
+    return "mean" in value or "value" in value
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Mapping):
+        text = _cell(value.get("mean", value.get("value")))
+        if "std" in value:
+            text += f" ± {_cell(value['std'])}"
+        if "interval" in value:
+            low, high = value["interval"]
+            text += f" [{_cell(low)}, {_cell(high)}]"
+        return text
+    if isinstance(value, list | tuple):
+        return ", ".join(_cell(item) for item in value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value).replace("|", "\\|")
+
+
+def _size(shape: list[int]) -> int:
+    result = 1
+    for n in shape:
+        result *= n
+    return result

@@ -1,0 +1,93 @@
+"""From a name to a directory: built in, on the Hub, on disk."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from keras_mmfusion import registry
+from keras_mmfusion.presets import catalog, hub, reading, storage
+from keras_mmfusion.presets.catalog import PresetEntry
+from keras_mmfusion.presets.errors import (
+    PresetFileError,
+    PresetNotFoundError,
+)
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a preset lies, and how far links in it may lead."""
+
+    directory: Path
+    root: Path
+
+
+def resolve(
+    name: str | os.PathLike[str],
+    class_name: str | None = None,
+    with_weights: bool = True,
+) -> Location:
+    """Finds a preset; built-in names come before the Hub and the disk.
+
+    Args:
+        name: A built-in name of the class or a global name, then
+            `"hf://owner/name[@revision]"`, then an existing directory.
+        class_name: The class whose short names count; `None` for global
+            names only.
+        with_weights: Whether the weights are needed.
+
+    Raises:
+        PresetNotFoundError: If there is no such preset.
+    """
+    if isinstance(name, str):
+        entry = _built_in(name, class_name)
+        if entry is not None:
+            return _locate(entry, with_weights)
+        if name.startswith(hub.SCHEME):
+            return Location(hub.download(name, with_weights), hub.cache())
+    path = Path(name).expanduser()
+    if path.is_dir() and str(name).strip():
+        return Location(path, path)
+    raise _not_found(name, class_name)
+
+
+def _built_in(name: str, class_name: str | None) -> PresetEntry | None:
+    if class_name is not None:
+        own = catalog.presets_of(class_name)
+        if name in own:
+            return own[name]
+    return catalog.find_global(name)
+
+
+def _locate(entry: PresetEntry, with_weights: bool) -> Location:
+    folder = entry.folder
+    here = (storage.valid_folder(folder) / storage.WEIGHTS).exists()
+    if here or not (entry.trained and with_weights and entry.hub):
+        return Location(folder, folder)
+    directory = hub.download(entry.hub)
+    theirs = reading.read_metadata(directory, root=hub.cache())
+    ours = reading.read_metadata(folder)
+    for name in (storage.CONFIG, storage.WEIGHTS):
+        if theirs["files"].get(name) != ours["files"][name]:
+            raise PresetFileError(
+                f"{entry.hub} holds another {name} than the built-in preset "
+                f"'{entry.global_name}' was published with."
+            )
+    return Location(directory, hub.cache())
+
+
+def _not_found(
+    name: str | os.PathLike[str], class_name: str | None
+) -> PresetNotFoundError:
+    own = catalog.presets_of(class_name) if class_name else {}
+    known = list(own) or list(catalog.all_presets())
+    of = f" of {class_name}" if own else ""
+    text = str(name)
+    near = registry.closest(text, known)
+    if "://" in text:
+        near = f" The only address understood is {hub.SCHEME}owner/name."
+    return PresetNotFoundError(
+        f"There is no preset {text!r}{of}.{near} Built-in presets{of}: "
+        f"{', '.join(known) or 'none'}. A preset on the Hub is named "
+        f"'{hub.SCHEME}owner/name[@revision]', a preset on disk by the path "
+        "of an existing directory."
+    )
