@@ -1,3 +1,30 @@
-"""Published multimodal fusion networks for Keras 3."""
+"""Published multimodal fusion networks for Keras 3.
+
+```python
+import keras_mmfusion as mmf
+
+print(sorted(mmf.models.MSAF.presets()))
+```
+"""
+
+from keras_mmfusion import (
+    convert,
+    data,
+    encoders,
+    layers,
+    metrics,
+    models,
+    presets,
+)
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "convert",
+    "data",
+    "encoders",
+    "layers",
+    "metrics",
+    "models",
+    "presets",
+]

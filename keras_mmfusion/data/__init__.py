@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from keras_mmfusion.data import corruptions
 from keras_mmfusion.data.av_digits import load_sample
 from keras_mmfusion.data.checks import check_inputs, check_labels
 from keras_mmfusion.data.columns import (
@@ -12,17 +13,24 @@ from keras_mmfusion.data.columns import (
     Vectors,
     padding_side,
 )
+from keras_mmfusion.data.corruptions import ModalityDropout
 from keras_mmfusion.data.dataset import MultimodalDataset, Split
+from keras_mmfusion.data.leaks import Leak
+from keras_mmfusion.data.standardize import Standardizer
 
 __all__ = [
     "Column",
+    "Leak",
+    "ModalityDropout",
     "MultimodalDataset",
     "Padded",
     "Ragged",
     "Split",
+    "Standardizer",
     "Vectors",
     "check_inputs",
     "check_labels",
+    "corruptions",
     "load",
     "padding_side",
 ]
@@ -44,7 +52,8 @@ def load(source: str | Path, **options: Any) -> MultimodalDataset:
 
     Raises:
         OSError: if there is nothing to read at `source`.
-        ValueError: if the content is not what its format asks for.
+        ValueError: if the content is not what its format asks for, or if
+            splits share samples.
 
     Example:
 
@@ -65,4 +74,13 @@ def load(source: str | Path, **options: Any) -> MultimodalDataset:
         )
     from keras_mmfusion.data.formats import load_file
 
-    return load_file(source, **options)
+    dataset = load_file(source, **options)
+    for leak in dataset.check_leaks():
+        if leak.kind == "id":
+            raise ValueError(
+                f"{source}: the splits share samples, so scores on them mean "
+                f"nothing. Received: {leak}. Remove the samples from one "
+                "split, or read the file as it is with "
+                "keras_mmfusion.data.formats.load_file."
+            )
+    return dataset

@@ -27,14 +27,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from keras_mmfusion.data.columns import (
-    Column,
-    Ints,
-    Ragged,
-    Selected,
-    Vectors,
-)
+from keras_mmfusion.data.columns import Column, Ragged, Selected, Vectors
 from keras_mmfusion.data.dataset import MultimodalDataset, Split
+from keras_mmfusion.data.padding import Ints
 
 Variant = Literal["degraded", "clean"]
 Doubles = NDArray[np.float64]

@@ -6,16 +6,15 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from keras_mmfusion.data.spans import (
+from keras_mmfusion.data.padding import (
+    Floats,
+    Ints,
+    ItemShape,
     clipped_ends,
     nonzero_spans,
     nonzero_steps,
     ragged_lengths,
 )
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
-ItemShape = tuple[int | None, ...]
 
 
 @runtime_checkable

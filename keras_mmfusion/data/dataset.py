@@ -1,18 +1,19 @@
 """Splits and data sets of multimodal samples."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from keras_mmfusion.data.columns import (
-    Column,
-    Floats,
-    Ints,
-    Selected,
-    as_column,
-)
+from keras_mmfusion.data.checks import check_labels
+from keras_mmfusion.data.columns import Column, Selected, as_column
+from keras_mmfusion.data.describe import describe, figure
+from keras_mmfusion.data.leaks import Leak, find_leaks
+from keras_mmfusion.data.padding import Floats, Ints, ItemShape, stacked
+
+if TYPE_CHECKING:
+    from keras_mmfusion.data.batches import Batches, Transform
 
 Task = Literal["classification", "regression", "binary heads"]
 TASKS: tuple[Task, ...] = ("classification", "regression", "binary heads")
@@ -110,7 +111,7 @@ class Split:
             The smaller split; it shares the columns' memory.
         """
         chosen = np.asarray(indices, np.int64)
-        return Split(
+        part = Split(
             {
                 k: Selected(column, chosen)
                 for k, column in self.features.items()
@@ -119,6 +120,8 @@ class Split:
             ids=[self.ids[index] for index in chosen],
             groups={k: values[chosen] for k, values in self.groups.items()},
         )
+        part.has_ids = self.has_ids
+        return part
 
     def arrays(
         self, max_length: int | None = None
@@ -133,12 +136,107 @@ class Split:
             The inputs, modality to float32 array of shape (N, T, ...) or
             (N, ...), and the labels.
         """
-        everything = np.arange(len(self))
-        inputs = {
-            name: stack(column, everything, max_length=max_length)
-            for name, column in self.features.items()
-        }
+        inputs = {}
+        for name, column in self.features.items():
+            items = [column[index] for index in range(len(self))]
+            if column.is_sequence and max_length is not None:
+                items = [item[:max_length] for item in items]
+            inputs[name] = stacked(items, column.item_shape)
         return inputs, self.labels
+
+    def batches(
+        self,
+        batch_size: int,
+        shuffle: bool = False,
+        seed: int = 0,
+        buckets: int = 8,
+        max_length: int | None = None,
+        transform: "Transform | None" = None,
+        workers: int = 1,
+    ) -> "Batches":
+        """Batches for `fit`, `evaluate` and `predict` on every backend.
+
+        Without `shuffle` samples keep their order, so that predictions
+        belong to `labels`; give `shuffle=True` for training.
+
+        Args:
+            batch_size: samples in a batch; one batch may be smaller.
+            shuffle: whether every epoch has another order.
+            seed: makes orders and transforms reproducible. `fit` shuffles
+                the order of the batches once more, with Python's own random
+                numbers, unless it is given `shuffle=False`.
+            buckets: how many padded lengths there may be; batches of short
+                samples are padded less. 1 pads all to the longest sample.
+            max_length: sequences are cut to this many steps.
+            transform: function of the inputs and a `numpy.random.Generator`
+                that returns changed inputs, such as `ModalityDropout(0.3)`.
+            workers: threads that load the samples of a batch.
+
+        Returns:
+            A `keras.utils.PyDataset` of pairs of inputs and labels.
+
+        Raises:
+            ValueError: if a number is not positive.
+
+        Example:
+
+        ```python
+        from keras_mmfusion.data import load
+
+        batches = load("av_digits").train.batches(32, shuffle=True)
+        inputs, labels = batches[0]
+        assert inputs["audio"].shape[::2] == (32, 40)
+        ```
+        """
+        from keras_mmfusion.data.batches import Batches
+
+        return Batches(
+            self,
+            batch_size,
+            shuffle,
+            seed,
+            buckets,
+            max_length,
+            transform,
+            workers,
+        )
+
+    def to_tf_dataset(self, batch_size: int, **options: Any) -> Any:
+        """The batches as a `tf.data.Dataset`; each pass is a new epoch.
+
+        Args:
+            batch_size: samples in a batch.
+            **options: further arguments of `batches`.
+
+        Returns:
+            A dataset of pairs of inputs and labels.
+
+        Raises:
+            ImportError: if TensorFlow is not installed.
+        """
+        from keras_mmfusion.data.adapters import to_tf_dataset
+
+        return to_tf_dataset(self, batch_size, **options)
+
+    def to_torch(
+        self, batch_size: int, num_workers: int = 0, **options: Any
+    ) -> Any:
+        """The batches as a PyTorch `DataLoader`; each pass is a new epoch.
+
+        Args:
+            batch_size: samples in a batch.
+            num_workers: processes that load batches; 0 loads in this one.
+            **options: further arguments of `batches`.
+
+        Returns:
+            A loader of pairs of inputs (dict of tensors) and labels.
+
+        Raises:
+            ImportError: if PyTorch is not installed.
+        """
+        from keras_mmfusion.data.adapters import to_torch
+
+        return to_torch(self, batch_size, num_workers, **options)
 
 
 class MultimodalDataset:
@@ -181,6 +279,36 @@ class MultimodalDataset:
         self.class_names = None if class_names is None else list(class_names)
         self.origin = origin
         self.licence = licence
+        self._check()
+
+    def _check(self) -> None:
+        if self.task not in TASKS:
+            raise ValueError(
+                f"`task` must be one of {TASKS}. Received: task={self.task!r}"
+            )
+        if not self.splits:
+            raise ValueError("At least one split must be given.")
+        for name, split in self.splits.items():
+            shapes = {k: v.item_shape for k, v in split.features.items()}
+            if shapes != self.shapes:
+                raise ValueError(
+                    "All splits must have the same modalities and widths, "
+                    f"{self.shapes}. Received: {shapes} in {name!r}"
+                )
+            if len(split):
+                self._check_labels(name, split.labels)
+
+    def _check_labels(self, name: str, labels: NDArray[np.generic]) -> None:
+        try:
+            if self.task == "classification":
+                names = self.class_names
+                check_labels(labels, num_classes=len(names) if names else 2**31)
+            elif self.task == "binary heads":
+                check_labels(labels.reshape(-1), num_classes=2)
+            elif self.class_names is not None:
+                check_labels(labels, num_outputs=len(self.class_names))
+        except ValueError as error:
+            raise ValueError(f"In split {name!r}: {error}") from error
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -194,43 +322,49 @@ class MultimodalDataset:
         return next(iter(self.splits.values())).modalities
 
     @property
-    def shapes(self) -> dict[str, tuple[int | None, ...]]:
+    def shapes(self) -> dict[str, ItemShape]:
         """Per-sample shape of every modality, `(None, 40)` for sequences."""
         split = next(iter(self.splits.values()))
         return {k: column.item_shape for k, column in split.features.items()}
 
+    def describe(self) -> str:
+        """Counts, lengths, missing rates and label histogram as text.
 
-def stack(
-    column: Column,
-    indices: Ints,
-    length: int | None = None,
-    max_length: int | None = None,
-) -> Floats:
-    """Items of a column in one array, zero-padded on the right.
+        Returns:
+            Lines with one column per split. Lengths are those of the samples
+            that have the modality.
+        """
+        return describe(self)
 
-    Args:
-        column: the column.
-        indices: samples to take, shape (B,).
-        length: padded length of sequences. Default: the longest item.
-        max_length: longer sequences are cut to this many steps.
+    def figure(self) -> Any:
+        """Label histogram and distribution of lengths.
 
-    Returns:
-        float32 array of shape (B, T, ...) or (B, ...).
-    """
-    items = [column[int(index)] for index in indices]
-    if not column.is_sequence:
-        shape = tuple(int(size or 0) for size in column.item_shape)
-        return np.stack(items) if items else np.zeros((0, *shape), np.float32)
-    if max_length is not None:
-        items = [item[:max_length] for item in items]
-    if length is None:
-        length = max((len(item) for item in items), default=0)
-    shape = tuple(int(size or 0) for size in column.item_shape[1:])
-    padded = np.zeros((len(items), length, *shape), np.float32)
-    for row, item in zip(padded, items, strict=True):
-        kept = item[:length]
-        row[: len(kept)] = kept
-    return padded
+        Returns:
+            A `matplotlib.figure.Figure`; save it with `.savefig(path)`.
+
+        Raises:
+            ImportError: if matplotlib is not installed.
+        """
+        return figure(self)
+
+    def check_leaks(self) -> list[Leak]:
+        """Ids, speakers, videos or other groups that splits share.
+
+        Returns:
+            One `Leak` for each kind and each two splits that share it, with
+            names and counts; an empty list if nothing is shared. Ids are
+            compared only where they were given.
+
+        Example:
+
+        ```python
+        from keras_mmfusion.data import load
+
+        kinds = {leak.kind for leak in load("av_digits").check_leaks()}
+        assert kinds == {"speaker"}  # the same six people in all splits
+        ```
+        """
+        return find_leaks(self.splits)
 
 
 def _checked_labels(labels: ArrayLike) -> NDArray[np.generic]:

@@ -1,9 +1,13 @@
-"""Where the valid steps of stored samples begin and end."""
+"""Padding: where valid steps begin and end, and padded arrays."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
+ItemShape = tuple[int | None, ...]
 
 # Lengths are derived block by block, so that a memory-mapped array of any
 # size needs only this much at a time.
@@ -64,3 +68,29 @@ def clipped_ends(array: NDArray[np.generic], ends: Ints, lengths: Ints) -> Ints:
         steps = nonzero_steps(array[index, : lengths[index]])
         clipped[index] = last_nonzero(steps)
     return clipped
+
+
+def stacked(
+    items: Sequence[Floats], item_shape: ItemShape, length: int | None = None
+) -> Floats:
+    """Items of a column in one array, zero-padded on the right.
+
+    Args:
+        items: B items of one column.
+        item_shape: the column's `item_shape`.
+        length: padded length of sequences; longer items are cut. Default:
+            the longest item.
+
+    Returns:
+        float32 array of shape (B, T, ...) for sequences, (B, ...) else.
+    """
+    fixed = tuple(size for size in item_shape if size is not None)
+    if len(fixed) == len(item_shape):
+        return np.asarray(items, np.float32).reshape(len(items), *fixed)
+    if length is None:
+        length = max((len(item) for item in items), default=0)
+    padded = np.zeros((len(items), length, *fixed), np.float32)
+    for row, item in zip(padded, items, strict=True):
+        kept = item[:length]
+        row[: len(kept)] = kept
+    return padded

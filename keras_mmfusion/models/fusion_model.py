@@ -1,0 +1,183 @@
+"""What all fusion models share: inputs by name, presets, a default compile."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_mmfusion import presets
+from keras_mmfusion.data.checks import check_inputs, check_labels
+from keras_mmfusion.types import Shape
+
+
+class FusionModel(keras.Model):
+    """Base of all models: a functional Keras model over a dict of modalities.
+
+    A subclass builds its graph in `__init__`, returns plain JSON from
+    `get_config`, and sets `num_classes` (`None` for regression).
+
+    Padding and missing modalities need no extra inputs: sequences are
+    zero-padded at the end, a missing modality is all zeros. NumPy inputs of
+    `fit`, `evaluate`, `predict` and the `*_on_batch` methods are checked
+    first; what would give a wrong number is a `ValueError`.
+    """
+
+    num_classes: int | None = None
+
+    # === Inputs ===
+
+    @property
+    def modalities(self) -> list[str]:
+        """Names of the modalities, in the order of the config."""
+        return list(self._sample_shapes)
+
+    def _set_sample_shapes(self, shapes: Mapping[str, Shape]) -> None:
+        self._sample_shapes = {k: tuple(v) for k, v in shapes.items()}
+
+    @property
+    def sample_shapes(self) -> dict[str, Shape]:
+        """Modality to the shape of one sample, `None` for any length."""
+        return dict(self._sample_shapes)
+
+    def call(
+        self, inputs: Any, training: bool | None = None, mask: Any = None
+    ) -> Any:
+        if isinstance(inputs, dict):
+            check_inputs(inputs, self._sample_shapes)
+        return super().call(inputs, training=training, mask=mask)
+
+    def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
+        self._check(x, y)
+        validation = kwargs.get("validation_data")
+        if isinstance(validation, tuple | list):
+            self._check(*validation[:2])
+        return super().fit(x, y, **kwargs)
+
+    def evaluate(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
+        self._check(x, y)
+        return super().evaluate(x, y, **kwargs)
+
+    def predict(self, x: Any, **kwargs: Any) -> Any:
+        self._check(x)
+        return super().predict(x, **kwargs)
+
+    def train_on_batch(self, x: Any, y: Any = None, **kwargs: Any) -> Any:
+        self._check(x, y)
+        return super().train_on_batch(x, y, **kwargs)
+
+    def test_on_batch(self, x: Any, y: Any = None, **kwargs: Any) -> Any:
+        self._check(x, y)
+        return super().test_on_batch(x, y, **kwargs)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        self._check(x)
+        return super().predict_on_batch(x)
+
+    def _check(self, x: Any, y: Any = None) -> None:
+        """Checks raw inputs; datasets check themselves when they are made."""
+        if isinstance(x, dict):
+            check_inputs(x, self._sample_shapes)
+            if y is not None:
+                size = len(next(iter(x.values())))
+                check_labels(y, size, self.num_classes)
+
+    # === Presets ===
+
+    @classmethod
+    def presets(cls) -> dict[str, Any]:
+        """Names of the built-in presets of this class, with what they are."""
+        return presets.presets_of(cls.__name__)
+
+    @classmethod
+    def from_preset(
+        cls, name: str, load_weights: bool = True, **overrides: Any
+    ) -> Any:
+        """Loads a model: architecture, weights and card.
+
+        Args:
+            name: A built-in name, `hf://owner/name[@revision]`, or a local
+                directory. On `FusionModel` itself, a global name such as
+                `msaf_mosei`.
+            load_weights: `False` gives the untrained network.
+            **overrides: Arguments of the constructor to change. A changed
+                head is left untrained, with a warning that names it.
+
+        Returns:
+            A compiled model.
+
+        Raises:
+            PresetNotFoundError, PresetNotReachableError,
+            PresetNotPermittedError: If the preset cannot be had.
+            PresetUntrainedError: If no weights are published; the message
+                says which data and which command produce them.
+            PresetFileError: If a file is damaged or does not fit.
+        """
+        wanted = None if cls is FusionModel else cls
+        return presets.load(wanted, name, load_weights, **overrides)
+
+    def save_to_preset(
+        self,
+        directory: str | Path,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Saves config, weights and card so that `from_preset` loads them.
+
+        Args:
+            directory: Where to write; an older preset there is replaced as a
+                whole, also if the process is killed while writing.
+            metadata: What the card shall say: `data`, `seeds`, `metrics`, ...
+        """
+        presets.save_preset(self, directory, metadata)
+
+    # === Training ===
+
+    def compile(
+        self,
+        optimizer: Any = "auto",
+        loss: Any = "auto",
+        *,
+        metrics: Any = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """Keras' `compile`, with defaults that suit the task.
+
+        Args:
+            optimizer: "auto" is Adam with a learning rate of 1e-3.
+            loss: "auto" is cross-entropy on logits and integer labels, or the
+                mean squared error for regression.
+            metrics: "auto" is the accuracy, or the mean absolute error.
+            **kwargs: As in `keras.Model.compile`.
+        """
+        settings = {"optimizer": optimizer, "loss": loss, "metrics": metrics}
+        if presets.postpone(lambda: self.compile(**settings, **kwargs)):
+            return
+        regression = self.num_classes is None
+        if optimizer == "auto":
+            optimizer = keras.optimizers.Adam(1e-3)
+        if loss == "auto":
+            loss = (
+                keras.losses.MeanSquaredError()
+                if regression
+                else keras.losses.SparseCategoricalCrossentropy(
+                    from_logits=True
+                )
+            )
+        if metrics == "auto":
+            metrics = [
+                keras.metrics.MeanAbsoluteError(name="mae")
+                if regression
+                else keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+            ]
+        super().compile(optimizer, loss, metrics=metrics, **kwargs)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        # Keras skips this for a model with its own `compile`.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Any = None
+    ) -> Any:
+        return cls(**config)

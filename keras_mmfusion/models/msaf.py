@@ -1,0 +1,346 @@
+"""MSAF: unimodal networks fused between their stages by split attention."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_mmfusion import registry
+from keras_mmfusion.encoders import DenseEncoder, Encoder, LSTMEncoder
+from keras_mmfusion.layers import PaddingMask, SplitAttentionFusion
+from keras_mmfusion.models.fusion_model import FusionModel
+from keras_mmfusion.types import Shape
+
+
+@registry.register()
+class MSAF(FusionModel):
+    """Multimodal split attention fusion of any unimodal encoders.
+
+    Every modality runs through its encoder. After the stages named by a
+    fusion, the features of all modalities go through `SplitAttentionFusion`
+    and back into their encoders. The final features are concatenated for one
+    dense head, or every modality gets a head and the outputs are summed.
+
+    Args:
+        encoders: Modality to its `Encoder`, named like the modality, or to the
+            encoder's config (`class_name` and `config`).
+        fusions: One dict per fusion, in order: `after` (modality to the
+            encoder stage it is fused behind) and the arguments of
+            `SplitAttentionFusion`.
+        num_classes: Number of classes; the outputs are logits. `None` for
+            regression.
+        num_targets: Number of regression targets.
+        combine: "concat" for one head on all features, "sum" for the sum of
+            the modalities' own heads, "none" for a dict of these.
+        dropout: Rate of dropout on the features before a head.
+        modalities: Order of the modalities; sorted by name if `None`.
+        name: Name of the model.
+        seed: Integer seed of the dropouts, or `None`.
+
+    Call arguments:
+        inputs: Dict of one float tensor per modality, (B, T, C) zero-padded
+            at the end or (B, C). A missing modality is all zeros.
+
+    Returns:
+        Float tensor of logits (B, num_classes) or of values (B, num_targets);
+        a dict of them with `combine="none"`.
+
+    Raises:
+        ValueError: If an argument is out of range, or a modality or stage is
+            unknown.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_mmfusion as mmf
+
+    model = mmf.models.MSAF.from_shapes(
+        {"audio": (None, 40), "image": (4,)}, num_classes=10, units=16
+    )
+    x = {
+        "audio": np.random.normal(size=(8, 30, 40)).astype("float32"),
+        "image": np.random.normal(size=(8, 4)).astype("float32"),
+    }
+    model.fit(x, np.arange(8), verbose=0)
+    print(model.predict(x, verbose=0).shape)  # (8, 10)
+    ```
+
+    Reference:
+        Su et al., MSAF: Multimodal Split Attention Fusion, arXiv 2012.07175.
+        With the official weights the outputs are the official ones on full
+        sequences; here padding is masked, so it changes nothing.
+    """
+
+    def __init__(
+        self,
+        encoders: Mapping[str, Any],
+        fusions: Sequence[Mapping[str, Any]],
+        num_classes: int | None = None,
+        num_targets: int = 1,
+        combine: str = "concat",
+        dropout: float = 0.0,
+        modalities: Sequence[str] | None = None,
+        name: str = "msaf",
+        seed: int | None = None,
+    ) -> None:
+        # === Layers ===
+        order = _order(encoders, modalities)
+        built = {m: _encoder(m, encoders[m]) for m in order}
+        taps = [_check_fusion(dict(f), built) for f in fusions]
+        layers = [
+            SplitAttentionFusion(
+                **_layer_arguments(f, order), seed=seed, name=f"fusion{i}"
+            )
+            for i, f in enumerate(fusions, start=1)
+        ]
+
+        # === Functional Model ===
+        inputs = {
+            m: keras.Input(encoder.sample_shape, name=m)
+            for m, encoder in built.items()
+        }
+        masks = {m: PaddingMask(name=f"{m}_mask")(inputs[m]) for m in order}
+        features, reached, attention = dict(inputs), dict.fromkeys(order), {}
+        for after, fusion in zip(taps, layers, strict=True):
+            for m, stage in after.items():
+                features[m] = built[m].run(
+                    features[m], masks[m], reached[m], stage
+                )
+                reached[m] = stage
+            fused, weights = fusion(
+                {m: features[m] for m in after},
+                mask={m: _step_mask(features[m], masks[m]) for m in after},
+                return_attention=True,
+            )
+            features.update(fused)
+            attention[fusion.name] = weights
+        for m in order:
+            features[m] = built[m].run(features[m], masks[m], reached[m], None)
+        outputs = _head(
+            features, num_classes or num_targets, combine, dropout, seed
+        )
+        super().__init__(inputs=inputs, outputs=outputs, name=name)
+
+        # === Config ===
+        self.encoders = built
+        self.fusions = [dict(f) for f in fusions]
+        self.num_classes = num_classes
+        self.num_targets = num_targets
+        self.combine = combine
+        self.dropout = dropout
+        self.seed = seed
+        self._attention = attention
+        self._set_sample_shapes({m: built[m].sample_shape for m in order})
+        self.compile()
+
+    @classmethod
+    def from_shapes(
+        cls,
+        shapes: Mapping[str, Shape],
+        num_classes: int | None = None,
+        num_targets: int = 1,
+        units: int | Mapping[str, int] = 64,
+        block_channels: int = 16,
+        reduction_factor: int = 2,
+        segments: int = 5,
+        block_dropout: float = 0.2,
+        dropout: float = 0.0,
+        seed: int | None = None,
+    ) -> "MSAF":
+        """The recurrent form of the paper for modalities of any widths.
+
+        Sequences get two LSTMs, vectors two dense layers, with one fusion
+        between first and second.
+
+        Args:
+            shapes: Modality to the shape of one sample, (`None`, C) for a
+                sequence or (C,) for a vector; `Split.shapes` of a dataset.
+            num_classes: Number of classes, or `None` for regression.
+            num_targets: Number of regression targets.
+            units: Width of the encoders, for all or by modality.
+            block_channels: See `SplitAttentionFusion`, as the next three.
+            reduction_factor: r.
+            segments: S.
+            block_dropout: Probability that a block is dropped in training.
+            dropout: Rate of dropout on encoder inputs and head features.
+            seed: Integer seed, or `None`.
+
+        Returns:
+            A compiled model.
+        """
+        encoders: dict[str, Encoder] = {}
+        for m, shape in shapes.items():
+            if len(shape) > 2:
+                raise ValueError(
+                    "The recurrent form takes sequences (None, C) and vectors "
+                    f"(C,). Received: '{m}' of shape {shape}. Pass encoders "
+                    "to `MSAF(encoders, ...)` for other inputs."
+                )
+            encoder = LSTMEncoder if len(shape) == 2 else DenseEncoder
+            encoders[m] = encoder(
+                features=int(shape[-1] or 0),
+                units=units if isinstance(units, int) else units[m],
+                dropout=dropout,
+                name=m,
+                seed=seed,
+            )
+        fusion = {
+            "after": {m: next(iter(e.stages)) for m, e in encoders.items()},
+            "block_channels": block_channels,
+            "reduction_factor": reduction_factor,
+            "segments": segments
+            if any(map(_is_sequence, shapes.values()))
+            else 1,
+            "block_dropout": block_dropout,
+        }
+        return cls(
+            encoders,
+            [fusion],
+            num_classes=num_classes,
+            num_targets=num_targets,
+            dropout=dropout,
+            seed=seed,
+        )
+
+    def explain(self, x: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Attention of every fusion, by modality.
+
+        Args:
+            x: Inputs as for `predict`.
+
+        Returns:
+            Fusion name to modality to a float32 array (B, S, n, C): weight of
+            each segment, block of the modality, and channel of the block. For
+            a channel the weights of all modalities' blocks sum to one, if the
+            attention floor is zero.
+        """
+        self._check(x)
+        model = keras.Model(self.inputs, dict(self._attention))
+        values = model.predict(dict(x), verbose=0)
+        result: dict[str, dict[str, Any]] = {}
+        for name, attention in values.items():
+            layer = self.get_layer(name)
+            result[name], first = {}, 0
+            for m, n in zip(layer.order, layer.blocks, strict=True):
+                result[name][m] = attention[:, :, first : first + n]
+                first += n
+        return result
+
+    def head_weight_names(self) -> list[str]:
+        """Layers that a change of the number of outputs leaves untrained."""
+        return [
+            layer.name for layer in self.layers if layer.name.startswith("head")
+        ]
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "encoders": {
+                m: registry.to_config(e) for m, e in self.encoders.items()
+            },
+            "fusions": [dict(f) for f in self.fusions],
+            "num_classes": self.num_classes,
+            "num_targets": self.num_targets,
+            "combine": self.combine,
+            "dropout": self.dropout,
+            "modalities": self.modalities,
+            "name": self.name,
+            "seed": self.seed,
+        }
+
+
+def _is_sequence(shape: Shape) -> bool:
+    return len(shape) > 1
+
+
+def _order(
+    encoders: Mapping[str, Any], modalities: Sequence[str] | None
+) -> list[str]:
+    order = sorted(encoders) if modalities is None else list(modalities)
+    if sorted(order) != sorted(encoders) or len(order) < 2:
+        raise ValueError(
+            "`modalities` must list every encoder once, and there must be two "
+            f"or more. Received: modalities={modalities}, encoders for "
+            f"{sorted(encoders)}"
+        )
+    return order
+
+
+def _encoder(modality: str, encoder: Any) -> Encoder:
+    """The encoder, or one made from its config; named like its modality."""
+    if isinstance(encoder, Mapping):
+        encoder = registry.from_config(encoder)
+    if not isinstance(encoder, Encoder):
+        raise ValueError(
+            "An encoder is an `Encoder` or its config. Received for "
+            f"'{modality}': {encoder!r}"
+        )
+    if encoder.name != modality:
+        raise ValueError(
+            f"The encoder of '{modality}' must be named so, since its weights "
+            f"are saved under that name. Received: name='{encoder.name}'"
+        )
+    return encoder
+
+
+def _check_fusion(
+    fusion: dict[str, Any], encoders: Mapping[str, Encoder]
+) -> dict[str, str]:
+    """The taps of a fusion, modality to stage, in the order of modalities."""
+    after = fusion.get("after")
+    if not isinstance(after, Mapping) or len(after) < 2:
+        raise ValueError(
+            "A fusion needs `after`, a dict of two or more modalities to the "
+            f"stage they are fused behind. Received: {fusion}"
+        )
+    for m, stage in after.items():
+        stages = list(encoders[m].stages) if m in encoders else []
+        if stage not in stages:
+            raise ValueError(
+                f"There is no stage '{stage}' of modality '{m}'. Modalities: "
+                f"{list(encoders)}; stages of '{m}': {stages}."
+            )
+    return {m: after[m] for m in encoders if m in after}
+
+
+def _layer_arguments(
+    fusion: Mapping[str, Any], order: Sequence[str]
+) -> dict[str, Any]:
+    arguments = {k: v for k, v in fusion.items() if k != "after"}
+    return {
+        **arguments,
+        "modalities": [m for m in order if m in fusion["after"]],
+    }
+
+
+def _step_mask(features: Any, mask: Any) -> Any:
+    """The mask at the rank of the features: a sequence may be summed up."""
+    if len(features.shape) == 2 and len(mask.shape) == 2:
+        return ops.any(mask, axis=1)
+    return mask
+
+
+def _head(
+    features: dict[str, Any],
+    outputs: int,
+    combine: str,
+    dropout: float,
+    seed: int | None,
+) -> Any:
+    if combine == "concat":
+        x = keras.layers.Concatenate(name="features")(list(features.values()))
+        x = keras.layers.Dropout(dropout, seed=seed, name="features_drop")(x)
+        return keras.layers.Dense(outputs, name="head")(x)
+    if combine not in ("sum", "none"):
+        raise ValueError(
+            '`combine` must be "concat", "sum" or "none". '
+            f"Received: combine={combine!r}"
+        )
+    logits = {}
+    for m, x in features.items():
+        x = keras.layers.Dropout(dropout, seed=seed, name=f"{m}_drop")(x)
+        logits[m] = keras.layers.Dense(outputs, name=f"head_{m}")(x)
+    if combine == "none":
+        return logits
+    return keras.layers.Add(name="sum")(list(logits.values()))

@@ -1,0 +1,61 @@
+"""Length masks of right-padded sequences, and what follows from them.
+
+A mask has shape (B, T) for a sequence and (B,) for a vector. It is True where
+the sample has data.
+"""
+
+from keras import ops
+
+from keras_mmfusion.types import Tensor
+
+
+def valid_steps(x: Tensor) -> Tensor:
+    """Mask of the steps up to the last one that is not all zero.
+
+    Holes inside a sequence stay valid; a vector is valid unless it is all
+    zero. An all-zero sample has no valid step: its modality is missing.
+
+    Args:
+        x: Tensor of shape (B, T, ...) or (B, C).
+
+    Returns:
+        Boolean tensor of shape (B, T), or (B,) for a vector.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_mmfusion.ops.masking import valid_steps
+
+    x = np.array([[[1.0], [0.0], [2.0], [0.0]]], "float32")
+    print(np.array(valid_steps(x)))  # [[ True  True  True False]]
+    ```
+    """
+    rank = len(x.shape)
+    if rank == 2:
+        return ops.any(ops.not_equal(x, 0), axis=-1)
+    nonzero = ops.any(ops.not_equal(x, 0), axis=tuple(range(2, rank)))
+    backwards = ops.flip(ops.cast(nonzero, "int32"), axis=1)
+    return ops.flip(ops.cumsum(backwards, axis=1), axis=1) > 0
+
+
+def segment_membership(mask: Tensor, segments: int) -> Tensor:
+    """One-hot segment of every valid step; all zero for padding.
+
+    Step t of a sample of length n (last valid step + 1) belongs to segment
+    min(t // max(n // segments, 1), segments - 1).
+
+    Args:
+        mask: Boolean tensor of shape (B, T), True up to the sample's length.
+        segments: Number of segments S.
+
+    Returns:
+        Boolean tensor of shape (B, T, S).
+    """
+    valid = ops.cast(mask, "int32")
+    count = ops.cumsum(ops.ones_like(valid), axis=1)
+    length = ops.max(count * valid, axis=1, keepdims=True)
+    width = ops.maximum(length // segments, 1)
+    segment = ops.minimum((count - 1) // width, segments - 1)
+    one_hot = ops.equal(segment[..., None], ops.arange(segments))
+    return ops.logical_and(one_hot, mask[..., None])

@@ -1,0 +1,47 @@
+"""Gradients and comparisons that work under each backend."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+
+def numpy_of(x: Any) -> np.ndarray:
+    return keras.ops.convert_to_numpy(x)
+
+
+def input_gradients(
+    function: Callable[[dict[str, Any]], Any], inputs: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Gradient of the scalar `function(inputs)` with respect to each input."""
+    tensors = {
+        k: keras.ops.convert_to_tensor(v, dtype="float32")
+        for k, v in inputs.items()
+    }
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        grads = jax.grad(function)(tensors)
+    elif backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            value = function(tensors)
+        grads = tape.gradient(value, tensors)
+    else:
+        tensors = {k: v.requires_grad_(True) for k, v in tensors.items()}
+        function(tensors).backward()
+        grads = {k: v.grad for k, v in tensors.items()}
+    return {k: numpy_of(v) for k, v in grads.items()}
+
+
+def relative_error(value: Any, expected: Any) -> float:
+    """Largest difference, relative to the largest expected magnitude."""
+    value = np.asarray(numpy_of(value), "float64")
+    expected = np.asarray(expected, "float64")
+    assert value.shape == expected.shape, (value.shape, expected.shape)
+    scale = max(float(np.abs(expected).max()), 1e-30)
+    return float(np.abs(value - expected).max()) / scale
