@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from keras_mmfusion.data.batches import Batch, Batches
 
 if TYPE_CHECKING:
-    from keras_mmfusion.data.dataset import Split
+    from keras_mmfusion.data.split import Split
 
 
 def to_tf_dataset(split: "Split", batch_size: int, **options: Any) -> Any:
@@ -57,6 +57,9 @@ def to_torch(
         batch_size=None,
         sampler=_EpochSampler(batches),
         num_workers=num_workers,
+        # A forked copy of a process in which JAX or TensorFlow runs may hang.
+        multiprocessing_context="spawn" if num_workers else None,
+        persistent_workers=num_workers > 0,
     )
 
 

@@ -23,6 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,15 +181,21 @@ def read_full(path: str | Path) -> tuple[Recordings, dict[str, Pairs]]:
     Returns:
         The 3000 recordings, and the pairs of every split.
     """
-    with np.load(path, allow_pickle=False) as file:
-        needed = {"audio_logmel", "speaker_names", "pairs_train"}
-        if not needed <= set(file):
-            raise ValueError(
-                "Expected the full AV-digits file, with the arrays "
-                f"{sorted(needed)} and others. Received: {path} with "
-                f"{sorted(file)}"
-            )
-        full = dict(file)
+    needed = {"audio_logmel", "speaker_names", "pairs_train"}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            full = dict(file)
+    except (ValueError, TypeError, EOFError, BadZipFile) as error:
+        raise ValueError(
+            f"Expected the full AV-digits file. Received: {path}, which is "
+            f"damaged or of another format ({error})"
+        ) from error
+    if not needed <= set(full) or len(full["audio_logmel"]) != _FULL_FRAMES:
+        raise ValueError(
+            f"Expected the full AV-digits file, with {_FULL_FRAMES} frames "
+            f"and the arrays {sorted(needed)} and others. Received: {path} "
+            f"with {sorted(full)}"
+        )
     offsets = full["audio_offsets"].astype(np.int64)
     speakers = full["speaker_names"][full["audio_speaker"]]
     names = [

@@ -12,7 +12,7 @@ from keras_mmfusion.data.columns import Column
 from keras_mmfusion.data.padding import Floats, Ints, stacked
 
 if TYPE_CHECKING:
-    from keras_mmfusion.data.dataset import Split
+    from keras_mmfusion.data.split import Split
 
 Inputs = dict[str, Floats]
 Transform = Callable[[Inputs, np.random.Generator], Inputs]

@@ -74,6 +74,16 @@ def drop_blocks(
 
     Returns:
         The inputs with missing blocks.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_mmfusion.data.corruptions import drop_blocks
+
+    audio = drop_blocks({"audio": np.ones((1, 8, 2))}, rate=0.25)["audio"]
+    assert audio.any(axis=-1).sum() == 6
+    ```
     """
     _checked_rate(rate)
     names = _sequences(inputs, modalities)
@@ -107,6 +117,16 @@ def drop_frames(
 
     Returns:
         The inputs with missing frames.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_mmfusion.data.corruptions import drop_frames
+
+    audio = drop_frames({"audio": np.ones((1, 8, 2))}, rate=1.0)["audio"]
+    assert not audio.any()
+    ```
     """
     _checked_rate(rate)
     names = _sequences(inputs, modalities)
@@ -144,6 +164,17 @@ def add_noise(
 
     Returns:
         The noisy inputs.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_mmfusion.data.corruptions import add_noise
+
+    image = np.array([[1.0, 2.0], [3.0, 2.0], [0.0, 0.0]])
+    noisy = add_noise({"image": image}, scale=0.5)["image"]
+    assert noisy[2].tolist() == [0.0, 0.0]  # missing stays missing
+    ```
     """
     if not scale >= 0:
         raise ValueError(
@@ -181,6 +212,17 @@ def shift_time(
 
     Returns:
         The inputs with one modality shifted.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_mmfusion.data.corruptions import shift_time
+
+    audio = np.array([[[1.0], [2.0], [3.0], [0.0]]])
+    later = shift_time({"audio": audio}, "audio", 1)["audio"]
+    assert later.ravel().tolist() == [3.0, 1.0, 2.0, 0.0]
+    ```
     """
     names = _sequences(inputs, [modality])
     result = _copied(inputs, names)
@@ -212,6 +254,17 @@ def swap_partner(
 
     Raises:
         ValueError: if there is only one sample.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_mmfusion.data.corruptions import swap_partner
+
+    image = np.array([[1.0], [2.0]])
+    swapped = swap_partner({"image": image}, "image")["image"]
+    assert swapped.tolist() == [[2.0], [1.0]]
+    ```
     """
     result = _copied(inputs, [modality])
     count = _batch_size(inputs)

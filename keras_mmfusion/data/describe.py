@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from keras_mmfusion.data.dataset import MultimodalDataset, Split
+    from keras_mmfusion.data.dataset import MultimodalDataset
+    from keras_mmfusion.data.split import Split
 
 _BINS = 7
 _LEGEND: dict[str, Any] = {"loc": "outside upper center", "ncols": 3}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from keras_mmfusion.data.dataset import Split
+    from keras_mmfusion.data.split import Split
 
 _SHOWN = 5
 

@@ -10,7 +10,7 @@ from keras_mmfusion.data.columns import Column
 from keras_mmfusion.data.padding import Floats, Ints, ItemShape
 
 if TYPE_CHECKING:
-    from keras_mmfusion.data.dataset import Split
+    from keras_mmfusion.data.split import Split
 
 # In the place of a real row that would become all zeros, and so padding.
 _NOT_PADDING = 1e-6
@@ -70,7 +70,7 @@ class Standardizer:
         Returns:
             The standardised split; labels, ids and groups stay.
         """
-        from keras_mmfusion.data.dataset import Split
+        from keras_mmfusion.data.split import Split
 
         features: dict[str, Column] = {
             name: _Standardized(column, self.mean[name], self.deviation[name])

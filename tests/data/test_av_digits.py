@@ -7,7 +7,13 @@ import pytest
 
 from keras_mmfusion.data import av_digits, load
 
-FULL = Path("/work/shared/data/av_digits/av_digits.npz")
+FULL = (
+    Path(__file__).parents[3]
+    / "shared"
+    / "data"
+    / "av_digits"
+    / "av_digits.npz"
+)
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +152,11 @@ def test_from_full_refuses_another_file(tmp_path):
         av_digits.from_full(path)
     with pytest.raises(FileNotFoundError):
         av_digits.from_full(tmp_path / "nothing.npz")
+    stored = av_digits.SAMPLE_PATH.read_bytes()
+    for content in (b"", b"no numbers", stored[:100_000]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"other\.npz.*damaged"):
+            av_digits.from_full(path)
 
 
 def test_from_full_computes_the_same_features_from_a_small_full_file(tmp_path):

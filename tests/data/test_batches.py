@@ -267,7 +267,7 @@ def test_workers_load_the_same_batches():
     for index in range(len(alone)):
         for name, values in alone[index][0].items():
             np.testing.assert_array_equal(values, helped[index][0][name])
-    network = model()
+    network = model(("audio", "video", "image"))
     network.fit(helped, epochs=1, verbose=0)
 
 
