@@ -84,13 +84,7 @@ def load_preset(
         raise _untrained(preset)
     if overrides:
         return _load_with_overrides(preset, overrides)
-    model = _build_as_listed(preset)
-    if preset.arrays is not None:
-        assign_weights(model, preset.arrays)
-        golden.check(
-            model, preset.metadata["golden"], str(preset.metadata_path)
-        )
-    return model
+    return _build_verified(preset)[0]
 
 
 def load_preset_weights(model: Any, directory: str | os.PathLike[str]) -> None:
@@ -105,6 +99,7 @@ def load_preset_weights(model: Any, directory: str | os.PathLike[str]) -> None:
     preset = reading.read(Path(directory), _TO_LOAD, None)
     if preset.arrays is None:
         raise _untrained(preset)
+    _build_verified(preset)
     building.compare(
         building.specs_of(naming.named_weights(model)),
         preset.manifest,
@@ -124,15 +119,7 @@ def verify_preset(
         PresetFileError: If anything is damaged or inconsistent.
     """
     preset = reading.read(Path(directory), storage.LISTED_FILES, root)
-    found = None
-    if preset.arrays is None:
-        _build_as_listed(preset)
-    else:
-        model = _build_as_listed(preset)
-        assign_weights(model, preset.arrays)
-        found = golden.check(
-            model, preset.metadata["golden"], str(preset.metadata_path)
-        )
+    _, found = _build_verified(preset)
     specs = preset.manifest
     return PresetReport(
         class_name=preset.metadata["class_name"],
@@ -155,7 +142,7 @@ def assign_weights(
     """
     weights = naming.named_weights(model)
     former = {
-        name: keras.ops.convert_to_numpy(weights[name]) for name in arrays
+        name: keras.ops.convert_to_numpy(weights[name].value) for name in arrays
     }
     try:
         for name, array in arrays.items():
@@ -168,7 +155,9 @@ def assign_weights(
         raise
 
 
-def _build_as_listed(preset: Preset) -> Any:
+def _build_verified(preset: Preset) -> tuple[Any, float | None]:
+    """Returns the model with its weights, and the golden difference."""
+
     path = preset.folder / storage.CONFIG
 
     def check(model: Any) -> None:
@@ -179,19 +168,26 @@ def _build_as_listed(preset: Preset) -> Any:
         )
 
     try:
-        return building.build(preset.config, check)
+        model = building.build(preset.config, check)
     except PresetFileError:
         raise
     except Exception as error:
+        # Whatever a value of the file makes of a network, blame the file.
         raise PresetFileError(
             f"{path}: the network cannot be built: {error}"
         ) from error
+    if preset.arrays is None:
+        return model, None
+    assign_weights(model, preset.arrays)
+    label = str(preset.metadata_path)
+    return model, golden.check(model, preset.metadata["golden"], label)
 
 
 def _load_with_overrides(preset: Preset, overrides: Mapping[str, Any]) -> Any:
+    # The preset itself is verified before the user's changes.
+    _build_verified(preset)
     cls = registry.lookup(preset.config["class_name"])
     registry.check_arguments(cls, {**preset.config["config"], **overrides})
-    _build_nothing_unlisted(preset)
     changed = {
         "class_name": preset.config["class_name"],
         "config": {**preset.config["config"], **overrides},
@@ -216,22 +212,6 @@ def _load_with_overrides(preset: Preset, overrides: Mapping[str, Any]) -> Any:
             stacklevel=5,
         )
     return model
-
-
-def _build_nothing_unlisted(preset: Preset) -> None:
-    """Verifies the stored config itself, before the user's changes."""
-    path = preset.folder / storage.CONFIG
-    try:
-        specs = building.weight_specs(preset.config, naming.named_weights)
-    except Exception as error:
-        raise PresetFileError(
-            f"{path}: the network cannot be built: {error}"
-        ) from error
-    building.compare(
-        specs,
-        preset.manifest,
-        f"{path} builds another network than {storage.METADATA} lists",
-    )
 
 
 def _fresh_head(

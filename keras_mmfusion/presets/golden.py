@@ -5,6 +5,7 @@ after them; only the output then tells. The input is a formula and not data,
 so that it costs nothing to store and is the same on every machine.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -21,6 +22,7 @@ TOLERANCE = 0.01
 _MIXED_PRECISION_FACTOR = 10.0
 _BATCH = 2
 _STEPS = 16
+_MAX_VALUES = 2**26
 
 
 def default_shapes(model: Any) -> dict[str, list[int]]:
@@ -50,7 +52,7 @@ def inputs(model: Any, shapes: Mapping[str, Any]) -> dict[str, Array]:
         )
     result: dict[str, Array] = {}
     for index, name in enumerate(sorted(shapes)):
-        shape = tuple(shapes[name])
+        shape = _checked_shape(name, shapes[name], expected[name].shape)
         count = np.arange(int(np.prod(shape)), dtype=np.uint64)
         mixed = (count + np.uint64(1 + 7919 * index)) * np.uint64(2654435761)
         mixed = (mixed ^ (mixed >> np.uint64(15))) * np.uint64(2246822519)
@@ -64,6 +66,25 @@ def inputs(model: Any, shapes: Mapping[str, Any]) -> dict[str, Array]:
             values[-1, shape[1] - shape[1] // 4 :] = 0
         result[name] = values
     return result
+
+
+def _checked_shape(
+    name: str, shape: Any, expected: tuple[int | None, ...]
+) -> tuple[int, ...]:
+    fits = (
+        isinstance(shape, list | tuple)
+        and len(shape) == len(expected)
+        and all(
+            type(n) is int and n > 0 and (m is None or n == m)
+            for n, m in zip(shape, expected, strict=True)
+        )
+    )
+    if not fits or math.prod(shape) > _MAX_VALUES:
+        raise ValueError(
+            f"The golden input '{name}' must have a shape like {expected} "
+            f"and at most {_MAX_VALUES} values. Received: {shape}"
+        )
+    return tuple(shape)
 
 
 def outputs(model: Any, shapes: Mapping[str, Any]) -> dict[str, Array]:
@@ -125,7 +146,7 @@ def difference(model: Any, golden: Mapping[str, Any], label: str) -> float:
             )
         scale = float(np.max(np.abs(left), initial=1e-6))
         gap = float(np.max(np.abs(left - right), initial=0.0))
-        worst = max(worst, gap / scale)
+        worst = float(np.maximum(worst, gap / scale))
     return worst
 
 

@@ -12,7 +12,7 @@ from keras_mmfusion.presets import (
     weights_file,
 )
 from keras_mmfusion.presets.building import WeightSpec, compare
-from keras_mmfusion.presets.errors import PresetFileError
+from keras_mmfusion.presets.errors import PresetFileError, PresetNotFoundError
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ def read_metadata(
     directory = Path(directory)
     folder = storage.valid_folder(directory)
     path = folder / storage.METADATA
+    if not directory.exists():
+        raise PresetNotFoundError(f"There is no directory {directory}.")
     if not directory.is_dir():
         raise PresetFileError(f"{directory} is not a directory.")
     if not path.is_symlink() and not path.exists():

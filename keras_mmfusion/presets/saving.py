@@ -54,7 +54,9 @@ def _save(model: Any, directory: Path, extra: dict[str, Any]) -> None:
     weights = naming.named_weights(model)
     _refuse_unstable(model, data, building.specs_of(weights))
     arrays = {
-        name: weights_file.stored(keras.ops.convert_to_numpy(weight), name)
+        name: weights_file.stored(
+            keras.ops.convert_to_numpy(weight.value), name
+        )
         for name, weight in weights.items()
     }
     trained = bool(extra.pop("trained", True))

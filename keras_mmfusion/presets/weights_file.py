@@ -60,7 +60,7 @@ def stored(value: Any, name: str) -> Array:
             f"Weight '{name}' has {bad} NaN or infinite value(s) of "
             f"{array.size}; such a model is not saved."
         )
-    return np.ascontiguousarray(array)
+    return np.asarray(array, order="C")
 
 
 def encode(arrays: Mapping[str, Any]) -> bytes:

@@ -30,7 +30,13 @@ class TinyTwins(keras.Model):
         branches = {}
         for m in order:
             x = keras.layers.Dense(units, name=f"{m}_projection")(inputs[m])
-            x = keras.layers.LSTM(units, dropout=0.1, name=f"{m}_encoder")(x)
+            x = keras.layers.LSTM(
+                units,
+                dropout=0.1,
+                # The default needs LAPACK, which has no half precision.
+                recurrent_initializer="glorot_uniform",
+                name=f"{m}_encoder",
+            )(x)
             branches[m] = keras.layers.BatchNormalization(name=f"{m}_norm")(x)
         joint = keras.layers.Concatenate(name="joint")(
             [branches[m] for m in MODALITIES]
@@ -77,7 +83,7 @@ def tiny(seed: int = 0, **arguments: Any) -> TinyTwins:
 def values(model: Any) -> dict[str, np.ndarray]:
     """Returns copies of all named weights."""
     return {
-        name: np.array(keras.ops.convert_to_numpy(weight))
+        name: np.array(keras.ops.convert_to_numpy(weight.value))
         for name, weight in presets.named_weights(model).items()
     }
 
