@@ -14,6 +14,7 @@ from keras_mmfusion import (
     layers,
     metrics,
     models,
+    plotting,
     presets,
 )
 
@@ -26,5 +27,6 @@ __all__ = [
     "layers",
     "metrics",
     "models",
+    "plotting",
     "presets",
 ]

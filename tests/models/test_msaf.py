@@ -104,31 +104,6 @@ def test_padding_and_missing_modalities_equal_the_reference(official):
     assert relative_error(output, expected) < 1e-5
 
 
-def test_more_padding_and_batch_mates_change_nothing():
-    model, x = small(), small_batch()
-    alone = model.predict({k: v[:1] for k, v in x.items()}, verbose=0)
-    x["audio"] = np.pad(x["audio"], [(0, 0), (0, 5), (0, 0)])
-    batch = model.predict(x, verbose=0)
-    np.testing.assert_allclose(alone, batch[:1], atol=1e-6)
-
-
-def test_a_missing_modality_gives_finite_outputs_and_gradients():
-    model, x = small(), small_batch()
-    for i, name in enumerate(x):
-        x[name][i] = 0  # each is missing once, all in the last sample
-        x[name][3] = 0
-    grads = input_gradients(lambda t: keras.ops.sum(model(t)), x)
-    assert np.isfinite(model.predict(x, verbose=0)).all()
-    assert all(np.isfinite(g).all() for g in grads.values())
-
-
-def test_the_order_of_the_input_dict_does_not_matter():
-    model, x = small(), small_batch()
-    y = model.predict(x, verbose=0)
-    z = model.predict(dict(reversed(x.items())), verbose=0)
-    np.testing.assert_array_equal(y, z)
-
-
 def test_every_length_is_taken():
     model = small()
     for steps in (1, 2, 9):
@@ -194,18 +169,6 @@ def test_regression_is_the_default():
     loss = model.train_on_batch(small_batch(), np.zeros((4, 2)))
     assert np.isfinite(numpy_of(loss[0]))
     assert model.predict(small_batch(), verbose=0).shape == (4, 2)
-
-
-def test_mixed_bfloat16_trains():
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = small()
-        history = model.fit(
-            small_batch(), np.arange(4), epochs=2, verbose=0
-        ).history
-    finally:
-        keras.config.set_dtype_policy("float32")
-    assert np.isfinite(history["loss"]).all()
 
 
 def test_explain_gives_the_attention_of_each_modality():

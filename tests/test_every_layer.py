@@ -1,0 +1,91 @@
+"""What holds for every public layer; a new layer fails until it has a case."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from keras_mmfusion import layers
+from tests.backend import numpy_of
+
+SEQUENCE = np.random.default_rng(0).normal(size=(3, 6, 8)).astype("float32")
+TWO = {"a": SEQUENCE, "b": SEQUENCE[..., :6] + 1}
+
+CASES = {
+    "BlockDropout": (lambda: layers.BlockDropout(0.5, seed=0), SEQUENCE),
+    "MaskedDense": (lambda: layers.MaskedDense(4, "relu", 0.1), SEQUENCE),
+    "PaddingMask": (layers.PaddingMask, SEQUENCE),
+    "SplitAttentionFusion": (
+        lambda: layers.SplitAttentionFusion(4, segments=2, block_dropout=0.2),
+        TWO,
+    ),
+}
+
+
+@pytest.fixture(params=layers.__all__)
+def case(request):
+    if request.param not in CASES:
+        pytest.fail(f"Add layers.{request.param} to CASES in {__file__}.")
+    return CASES[request.param]
+
+
+def shapes(inputs):
+    return keras.tree.map_structure(lambda x: x.shape, inputs)
+
+
+def values(outputs):
+    return [numpy_of(y) for y in keras.tree.flatten(outputs)]
+
+
+def test_config_is_plain_json_and_round_trips(case):
+    layer = case[0]()
+    config = json.loads(json.dumps(layer.get_config()))
+    assert type(layer).from_config(config).get_config() == config
+
+
+def test_build_alone_creates_all_weights(case):
+    make, inputs = case
+    layer = make()
+    if not layer.built:
+        layer.build(shapes(inputs))
+    before = len(layer.weights)
+    assert all(child.built for child in layer._flatten_layers())
+    layer(
+        inputs, **({"training": True} if layer._call_has_training_arg else {})
+    )
+    assert len(layer.weights) == before
+
+
+def test_a_twin_with_the_same_weights_is_the_same_function(case):
+    make, inputs = case
+    layer, twin = make(), make()
+    first = values(layer(inputs))
+    twin(inputs)
+    twin.set_weights(layer.get_weights())
+    for a, b in zip(first, values(twin(inputs)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_symbolic_shapes_are_the_real_ones(case):
+    make, inputs = case
+    symbolic = make()(
+        keras.tree.map_structure(
+            lambda x: keras.Input(x.shape[1:], batch_size=len(x)), inputs
+        )
+    )
+    real = make()(inputs)
+    for s, r in zip(
+        keras.tree.flatten(symbolic), keras.tree.flatten(real), strict=True
+    ):
+        assert tuple(s.shape) == tuple(r.shape)
+        assert s.dtype == keras.backend.standardize_dtype(r.dtype)
+
+
+def test_bfloat16_is_finite(case):
+    make, inputs = case
+    config = {**make().get_config(), "dtype": "mixed_bfloat16"}
+    outputs = type(make()).from_config(config)(inputs)
+    for y in keras.tree.flatten(outputs):
+        y = numpy_of(keras.ops.cast(y, "float32"))
+        assert np.isfinite(y).all()

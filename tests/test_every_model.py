@@ -1,0 +1,130 @@
+"""What holds for every fusion model; a new model fails until it has a case."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from keras_mmfusion import models, presets, registry
+from tests.backend import input_gradients
+
+# `left` and `right` are twins: exchanging their weights must not go unseen.
+SHAPES = {"facts": (3,), "left": (None, 5), "right": (None, 5)}
+CLASSES = [name for name in models.__all__ if name.isupper()]
+CASES = {
+    "MSAF": lambda: models.MSAF.from_shapes(
+        SHAPES, num_classes=4, units=8, block_channels=4, segments=2, seed=0
+    ),
+}
+
+
+@pytest.fixture(params=CLASSES)
+def make(request):
+    if request.param not in CASES:
+        pytest.fail(f"Add models.{request.param} to CASES in {__file__}.")
+    return CASES[request.param]
+
+
+def batch(steps=7):
+    rng = np.random.default_rng(0)
+    sizes = {
+        m: (4, *(steps if s is None else s for s in shape))
+        for m, shape in SHAPES.items()
+    }
+    return {m: rng.normal(size=s).astype("float32") for m, s in sizes.items()}
+
+
+def predict(model, x):
+    outputs = keras.tree.flatten(model.predict(x, verbose=0))
+    return np.concatenate([y.reshape(len(y), -1) for y in outputs], axis=1)
+
+
+def test_config_is_plain_json_and_rebuilds_the_model(make):
+    model = make()
+    twin = registry.from_config(
+        json.loads(json.dumps(registry.to_config(model)))
+    )
+    assert twin.get_config() == model.get_config()
+    assert list(presets.named_weights(twin)) == list(
+        presets.named_weights(model)
+    )
+
+
+def test_no_weight_has_an_automatic_name(make):
+    first, second = make(), make()
+    assert presets.automatic_names(second) == []
+    assert list(presets.named_weights(first)) == list(
+        presets.named_weights(second)
+    )
+
+
+def test_more_padding_changes_nothing(make):
+    model, x = make(), batch()
+    x["left"][1, 3:] = 0
+    longer = {
+        m: np.pad(v, [(0, 0), (0, 4), (0, 0)]) if v.ndim == 3 else v
+        for m, v in x.items()
+    }
+    np.testing.assert_allclose(
+        predict(model, x), predict(model, longer), atol=1e-5
+    )
+
+
+def test_batch_mates_change_nothing(make):
+    model, x = make(), batch()
+    alone = predict(model, {m: v[:1] for m, v in x.items()})
+    np.testing.assert_allclose(alone, predict(model, x)[:1], atol=1e-5)
+
+
+def test_missing_modalities_are_finite_in_both_directions(make):
+    model, x = make(), batch()
+    for i, m in enumerate(SHAPES):
+        x[m][[i, 3]] = 0
+    assert np.isfinite(predict(model, x)).all()
+    grads = input_gradients(
+        lambda t: sum(keras.ops.sum(y) for y in keras.tree.flatten(model(t))),
+        x,
+    )
+    assert all(np.isfinite(g).all() for g in grads.values())
+
+
+def test_the_order_of_the_dict_does_not_matter(make):
+    model, x = make(), batch()
+    turned = dict(reversed(x.items()))
+    np.testing.assert_array_equal(predict(model, x), predict(model, turned))
+
+
+def test_exchanged_twins_change_the_output(make):
+    model, x = make(), batch()
+    swapped = {**x, "left": x["right"], "right": x["left"]}
+    assert np.abs(predict(model, x) - predict(model, swapped)).max() > 1e-4
+
+
+def test_training_then_a_preset_gives_the_same_model(make, tmp_path):
+    model, x = make(), batch()
+    model.fit(x, np.arange(4), verbose=0)
+    model.save_to_preset(tmp_path / "preset")
+    twin = type(model).from_preset(tmp_path / "preset")
+    np.testing.assert_allclose(predict(model, x), predict(twin, x), atol=1e-6)
+    twin.fit(x, np.arange(4), verbose=0)
+
+
+def test_bfloat16_trains(make):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        history = make().fit(batch(), np.arange(4), epochs=2, verbose=0).history
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert np.isfinite(history["loss"]).all()
+
+
+def test_unknown_and_missing_modalities_are_named(make):
+    model, x = make(), batch()
+    left = x.pop("left")
+    with pytest.raises(ValueError, match="left"):
+        model.predict(x, verbose=0)
+    with pytest.raises(ValueError, match="lift"):
+        model.predict({**x, "left": left, "lift": left}, verbose=0)
+    with pytest.raises(ValueError, match="left"):
+        model(x)
