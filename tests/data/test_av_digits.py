@@ -1,5 +1,6 @@
 """The packaged AV-digits sample."""
 
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,23 @@ import pytest
 
 from keras_mmfusion.data import av_digits, load
 
+pytestmark = pytest.mark.once
+
 FULL = (
     Path(__file__).parents[3]
     / "shared"
     / "data"
     / "av_digits"
     / "av_digits.npz"
+)
+RECIPE = (
+    Path(__file__).parents[2]
+    / "weights"
+    / "recipes"
+    / "make_av_digits_sample.py"
+)
+needs_full = pytest.mark.skipif(
+    not FULL.exists(), reason=f"the full AV-digits file is not at {FULL}"
 )
 
 
@@ -190,10 +202,7 @@ def test_from_full_computes_the_same_features_from_a_small_full_file(tmp_path):
     )
 
 
-@pytest.mark.once
-@pytest.mark.skipif(
-    not FULL.exists(), reason=f"the full AV-digits file is not at {FULL}"
-)
+@needs_full
 def test_sample_equals_its_part_of_the_full_set(degraded):
     full = av_digits.from_full(FULL)
     for name, split in degraded.splits.items():
@@ -210,3 +219,19 @@ def test_sample_equals_its_part_of_the_full_set(degraded):
                     atol=1e-6,
                 )
     assert full.test.ids == degraded.test.ids
+
+
+@needs_full
+def test_recipe_makes_the_packaged_sample(tmp_path):
+    path = tmp_path / "sample.npz"
+    runpy.run_path(str(RECIPE))["make"](FULL, path)
+    with np.load(path) as made, np.load(av_digits.SAMPLE_PATH) as packaged:
+        assert set(made) == set(packaged)
+        for name in packaged:
+            assert made[name].dtype == packaged[name].dtype
+            if made[name].dtype.kind == "f":
+                np.testing.assert_allclose(
+                    made[name], packaged[name], rtol=1e-6, atol=1e-9
+                )
+            else:
+                np.testing.assert_array_equal(made[name], packaged[name])

@@ -16,6 +16,8 @@ from keras_mmfusion.data import (
 from keras_mmfusion.data.columns import Selected, as_column
 from keras_mmfusion.data.padding import stacked
 
+pytestmark = pytest.mark.once
+
 # A hole inside (third step of the first), zeros at the end of the second, a
 # missing third, a full fourth.
 ITEMS = [

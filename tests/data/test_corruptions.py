@@ -5,6 +5,8 @@ import pytest
 
 from keras_mmfusion.data import ModalityDropout, Split, corruptions
 
+pytestmark = pytest.mark.once
+
 LENGTHS = np.array([10, 4, 0, 7] * 50)
 
 

@@ -6,6 +6,8 @@ import pytest
 import keras_mmfusion.data as mmdata
 from keras_mmfusion.data import MultimodalDataset, Ragged, Split, Vectors
 
+pytestmark = pytest.mark.once
+
 
 def split(count=4, labels=None, **arguments):
     audio = np.ones((count, 3, 2))

@@ -5,6 +5,8 @@ import pytest
 
 from keras_mmfusion.data import Split, Standardizer
 
+pytestmark = pytest.mark.once
+
 
 def split():
     random = np.random.default_rng(0)
