@@ -109,8 +109,10 @@ def specs_of(weights: Mapping[str, Any]) -> dict[str, WeightSpec]:
 
 
 def stored_dtype(dtype: str) -> str:
-    """Returns the dtype of a variable in files: every float is float32."""
-    return "float32" if "float" in dtype else dtype
+    """Returns the dtype of a variable in files, the same on all backends."""
+    if "float" in dtype:
+        return "float32"
+    return "int32" if "int" in dtype else dtype
 
 
 def compare(

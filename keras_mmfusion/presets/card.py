@@ -8,10 +8,10 @@ def render(metadata: Mapping[str, Any], title: str) -> str:
     """Returns the card as Markdown, with the front matter the Hub reads.
 
     Args:
-        metadata: The content of `metadata.json`.
+        metadata: The content of `metadata.json`. `name`, if there, is the
+            preset's name in its class.
         title: Heading of the card.
     """
-    class_name = metadata["class_name"]
     parts = [_front_matter(metadata), f"# {title}"]
     if metadata.get("description"):
         parts.append(str(metadata["description"]))
@@ -27,7 +27,7 @@ def render(metadata: Mapping[str, Any], title: str) -> str:
             parts.append(f"## {heading}\n\n{_section(metadata[key])}")
     if metadata.get("recipe"):
         parts.append(f"## Recipe\n\n```\n{metadata['recipe']}\n```")
-    parts.append(_use(class_name, metadata["trained"], title))
+    parts.append(_use(metadata, title))
     return "\n\n".join(parts) + "\n"
 
 
@@ -48,12 +48,13 @@ def _state(metadata: Mapping[str, Any]) -> str:
     return text
 
 
-def _use(class_name: str, trained: bool, title: str) -> str:
-    argument = "" if trained else ", load_weights=False"
+def _use(metadata: Mapping[str, Any], title: str) -> str:
+    name = metadata.get("name") or f"path/to/{title}"
+    argument = "" if metadata["trained"] else ", load_weights=False"
     return (
         "## Use\n\n```python\nimport keras_mmfusion as mmf\n\n"
-        f'model = mmf.models.{class_name}.from_preset("path/to/{title}"'
-        f"{argument})\n```"
+        f"model = mmf.models.{metadata['class_name']}.from_preset("
+        f'"{name}"{argument})\n```'
     )
 
 

@@ -83,6 +83,8 @@ def upload_preset(
             "A preset is uploaded to the main branch; leave the revision "
             f"out. Received: {address!r}"
         )
+    if _offline():
+        raise _unreachable(f"{address} (the upload)", OSError())
     directory = Path(directory)
     verify_preset(directory)
     folder = storage.valid_folder(directory)
@@ -148,6 +150,8 @@ def _fetch(address: str, repo: str, name: str, revision: str | None) -> Path:
 def _client() -> Any:
     try:
         import huggingface_hub
+        import huggingface_hub.constants
+        import huggingface_hub.errors
     except ImportError as error:
         raise ImportError(
             "Presets on the Hub need huggingface_hub: "
@@ -240,6 +244,6 @@ def _unreachable(about: str, error: BaseException) -> PresetNotReachableError:
     if _offline():
         reason = "HF_HUB_OFFLINE is set"
     return PresetNotReachableError(
-        f"{about} could not be fetched, and it is not in the cache. Check "
-        f"the connection and try again. Reason: {reason}"
+        f"{about}: the Hub could not be reached, and the cache does not have "
+        f"it. Check the connection and try again. Reason: {reason}"
     )

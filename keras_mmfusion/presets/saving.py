@@ -36,8 +36,8 @@ def save_preset(
     Args:
         model: A functional model of a registered class.
         directory: Where to; created if needed.
-        metadata: What the card shall say: `description`, `paper`, `data`
-            (`name`, `licence`), `seeds`, `metrics`, `recipe`, `hub`,
+        metadata: What the card shall say: `name`, `description`, `paper`,
+            `data` (`name`, `licence`), `seeds`, `metrics`, `recipe`, `hub`,
             `predictions`. `trained=False` saves architecture and recipe
             without weights. `golden={"inputs": {modality: shape}}` chooses
             other sizes for the self-check than 2 samples of 16 steps.
@@ -74,7 +74,8 @@ def _save(model: Any, directory: Path, extra: dict[str, Any]) -> None:
     files[storage.METADATA] = json_file.encode(described)
     metadata_file.check(described, storage.METADATA)
     if not (directory / storage.CARD).exists():
-        text = card.render(described, directory.name)
+        title = directory.resolve().name
+        text = card.render(described, title)
         files[storage.CARD] = text.encode("utf-8")
     storage.replace_files(directory, files)
 

@@ -1,7 +1,8 @@
 """Named arrays in the safetensors format, read with suspicion.
 
-Floating weights are always stored as float32, whatever the precision they
-were trained in, so that every file means the same on every backend.
+Floats are always stored as float32, whatever the precision they were trained
+in, and whole numbers as int32, because the dtype of a Keras counter depends
+on the backend. So every file means the same on every backend.
 """
 
 import math
@@ -22,11 +23,7 @@ MAX_HEADER_BYTES = 32 * 2**20
 
 _DTYPES: dict[str, np.dtype[Any]] = {
     "F32": np.dtype("<f4"),
-    "I64": np.dtype("<i8"),
     "I32": np.dtype("<i4"),
-    "U32": np.dtype("<u4"),
-    "U8": np.dtype("u1"),
-    "I8": np.dtype("i1"),
     "BOOL": np.dtype("?"),
 }
 _FOREIGN = {
@@ -40,19 +37,26 @@ _FOREIGN = {
 
 
 def stored(value: Any, name: str) -> Array:
-    """Returns the array as it is stored: float32, integer or bool.
+    """Returns the array as it is stored: float32, int32 or bool.
 
     Raises:
-        ValueError: If it has NaN or infinite values or another dtype.
+        ValueError: If it has NaN or infinite values, whole numbers beyond
+            int32, or another dtype.
     """
     array = np.asarray(value)
     # bfloat16 is no NumPy dtype; its kind is "V", so ask for the cast.
     if array.dtype.kind in "fV":
         array = array.astype("<f4")
+    if array.dtype.kind in "iu":
+        if array.size and np.abs(array.astype("f8")).max() >= 2**31:
+            raise ValueError(
+                f"Weight '{name}' holds whole numbers beyond int32."
+            )
+        array = array.astype("<i4")
     if array.dtype not in _DTYPES.values():
         raise ValueError(
             f"Weight '{name}' has dtype {array.dtype}, which presets do not "
-            f"store. Expected floats or one of {_names()}."
+            f"store. Expected floats, whole numbers or bools."
         )
     bad = _non_finite(array)
     if bad:

@@ -240,10 +240,14 @@ def test_without_weights_their_file_is_not_needed(tmp_path):
 
 def test_a_new_head_is_fresh_and_the_rest_is_loaded(tmp_path):
     saved(tmp_path / "p")
-    with pytest.warns(UserWarning, match="untrained head: head/bias, head/k"):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
         model = presets.load_preset(
             tmp_path / "p", overrides={"num_classes": 5}
         )
+    texts = [str(w.message) for w in caught if w.category is UserWarning]
+    assert len(texts) == 1
+    assert "new, untrained head: head/bias, head/kernel." in texts[0]
     found, trained = values(model), values(tiny())
     assert found["head/kernel"].shape == (8, 5)
     for name in trained:
@@ -337,6 +341,35 @@ def test_there_must_be_a_directory(tmp_path):
 
 
 # === Other backends ===
+
+
+@registry.register("CountingModel")
+class Counting(keras.Model):
+    """Has a counter, whose dtype Keras chooses by backend."""
+
+    def __init__(self) -> None:
+        inputs = keras.Input((3,), name="audio", dtype="float32")
+        norm = keras.layers.Normalization(name="norm")
+        norm.build((None, 3))
+        super().__init__({"audio": inputs}, norm(inputs))
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def from_config(cls, config: Any, custom_objects: Any = None) -> "Counting":
+        return cls(**config)
+
+
+def test_a_counter_is_stored_with_one_dtype_on_every_backend(tmp_path):
+    model = Counting()
+    presets.named_weights(model)["norm/count"].assign(41)
+    presets.save_preset(model, tmp_path / "p")
+    listed = presets.read_metadata(tmp_path / "p")["variables"]
+    assert {e["name"]: e["dtype"] for e in listed}["norm/count"] == "int32"
+    loaded = presets.load_preset(tmp_path / "p")
+    assert int(values(loaded)["norm/count"]) == 41
+
 
 OTHER = """
 import sys

@@ -50,7 +50,7 @@ def test_counters_inside_layers_are_included():
     layer = keras.layers.Normalization(name="norm")
     layer.build((None, 3))
     model = keras.Model(inputs, layer(inputs))
-    assert presets.named_weights(model)["norm/count"].dtype == "int32"
+    assert "norm/count" in presets.named_weights(model)
 
 
 def test_order_of_construction_does_not_matter():

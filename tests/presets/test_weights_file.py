@@ -64,6 +64,19 @@ def test_every_float_is_stored_as_float32(dtype):
     np.testing.assert_array_equal(found, [0.5, -2.0])
 
 
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "int32"])
+def test_every_whole_number_is_stored_as_int32(dtype):
+    value = np.array([[0, 100]], dtype)
+    found = weights_file.decode(weights_file.encode({"x": value}), "w")["x"]
+    assert found.dtype == "int32"
+    np.testing.assert_array_equal(found, value)
+
+
+def test_whole_numbers_beyond_int32_are_not_written():
+    with pytest.raises(ValueError, match="'x' holds whole numbers beyond"):
+        weights_file.encode({"x": np.array([2**31])})
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_non_finite_values_are_not_written(bad):
     with pytest.raises(ValueError, match=r"'x' has 1 NaN or infinite .* of 2"):

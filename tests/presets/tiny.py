@@ -109,3 +109,8 @@ def saved(directory: Path, seed: int = 0, **metadata: Any) -> Path:
     """Saves a tiny model and returns its directory."""
     presets.save_preset(tiny(seed), directory, metadata or None)
     return directory
+
+
+def files_of(directory: Path) -> dict[str, bytes]:
+    """Returns the contents of a directory's files by name."""
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
