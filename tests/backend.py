@@ -11,6 +11,25 @@ def numpy_of(x: Any) -> np.ndarray:
     return keras.ops.convert_to_numpy(x)
 
 
+def call(layer: Any, inputs: Any, **kwargs: Any) -> Any:
+    """`layer(inputs, **kwargs)`; one compilation under JAX, where every
+    operation of an eager call is compiled alone. State is left as it is."""
+    if keras.backend.backend() != "jax":
+        return layer(inputs, **kwargs)
+    import jax
+
+    if not layer.built:
+        layer.build(keras.tree.map_structure(lambda x: x.shape, inputs))
+    tensors = {k: v for k, v in kwargs.items() if not isinstance(v, bool)}
+    flags = {k: v for k, v in kwargs.items() if isinstance(v, bool)}
+
+    def stateless(x: Any, tensors: dict[str, Any]) -> Any:
+        with keras.StatelessScope():
+            return layer(x, **tensors, **flags)
+
+    return jax.jit(stateless)(inputs, tensors)
+
+
 def input_gradients(
     function: Callable[[dict[str, Any]], Any], inputs: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
@@ -23,7 +42,11 @@ def input_gradients(
     if backend == "jax":
         import jax
 
-        grads = jax.grad(function)(tensors)
+        def stateless(values: dict[str, Any]) -> Any:
+            with keras.StatelessScope():
+                return function(values)
+
+        grads = jax.jit(jax.grad(stateless))(tensors)
     elif backend == "tensorflow":
         import tensorflow as tf
 

@@ -8,7 +8,7 @@ from keras import ops
 from keras_mmfusion.convert import load_official
 from keras_mmfusion.layers import SplitAttentionFusion
 from tests import goldens
-from tests.backend import input_gradients, numpy_of, relative_error
+from tests.backend import call, input_gradients, numpy_of, relative_error
 from tests.reference import msaf as reference
 
 GOLDENS = ["msaf_two_modalities", "msaf_segments", "msaf_floor_mixed_rank"]
@@ -61,7 +61,7 @@ def test_equals_the_official_layer(name):
     layer.build([v.shape for v in x.values()])
     load_official(layer, golden.state_dict())
 
-    outputs = layer([x[k].astype("float32") for k in keys])
+    outputs = call(layer, [x[k].astype("float32") for k in keys])
     for output, expected in zip(outputs, golden.outputs, strict=True):
         assert relative_error(output, channels_last(expected)) < 1e-5
 
@@ -89,7 +89,7 @@ def test_equals_the_small_official_cases(name):
     layer.build([x.shape for x in inputs])
     state = {k: np.array(v) for k, v in case["state_dict"].items()}
     load_official(layer, state)
-    outputs = layer([x.astype("float32") for x in inputs])
+    outputs = call(layer, [x.astype("float32") for x in inputs])
     for output, expected in zip(outputs, case["y_eval"], strict=True):
         assert relative_error(output, channels_last(np.array(expected))) < 1e-5
 
@@ -102,7 +102,7 @@ def test_batch_statistics_in_training_equal_the_official_ones():
     layer.build([x.shape for x in inputs])
     state = {k: np.array(v) for k, v in case["state_dict"].items()}
     load_official(layer, state)
-    outputs = layer([x.astype("float32") for x in inputs], training=True)
+    outputs = call(layer, [x.astype("float32") for x in inputs], training=True)
     expected = case["y_train_no_dropout_batchnorm_batch_stats"]
     for output, y in zip(outputs, expected, strict=True):
         assert relative_error(output, channels_last(np.array(y))) < 1e-5
@@ -148,7 +148,8 @@ def test_masks_and_mixed_ranks_equal_the_reference(segments, training, floor):
         masks=masks,
         training=training,
     )
-    outputs, weight = layer(
+    outputs, weight = call(
+        layer,
         {k: v.astype("float32") for k, v in x.items()},
         mask=masks,
         training=training,
@@ -179,7 +180,8 @@ def test_block_dropout_equals_the_reference(official, monkeypatch):
         "_drop_mask",
         lambda *_: ops.convert_to_tensor(drop[..., None].astype("float32")),
     )
-    outputs = layer(
+    outputs = call(
+        layer,
         {k: v.astype("float32") for k, v in x.items()},
         mask=masks,
         training=True,
@@ -209,7 +211,7 @@ def test_official_dropout_scales_kept_blocks_twice():
             official_dropout=official,
             seed=3,
         )
-        outputs = layer(x, training=True)
+        outputs = call(layer, x, training=True)
         scales.append(max(numpy_of(y).max() for y in outputs))
     np.testing.assert_allclose(scales, [1 / 0.8, 1 / 0.8**2], rtol=1e-6)
 
@@ -217,7 +219,8 @@ def test_official_dropout_scales_kept_blocks_twice():
 def test_padding_and_batch_mates_change_nothing():
     x, masks = mixed_inputs()
     layer = SplitAttentionFusion(8, segments=3)
-    alone = layer(
+    alone = call(
+        layer,
         {k: v[:1] for k, v in x.items()},
         mask={k: v[:1] for k, v in masks.items()},
     )
@@ -231,7 +234,7 @@ def test_padding_and_batch_mates_change_nothing():
         k: np.pad(m, [(0, 0), (0, 6)]) if m.ndim > 1 else m
         for k, m in masks.items()
     }
-    batch = layer(longer, mask=longer_masks)
+    batch = call(layer, longer, mask=longer_masks)
     for name, y in alone.items():
         y, z = numpy_of(y), numpy_of(batch[name])
         z = z[:1, : y.shape[1]]
@@ -243,8 +246,8 @@ def test_order_of_the_dict_does_not_matter():
     layer = SplitAttentionFusion(8, segments=3)
     layer.build({k: v.shape for k, v in x.items()})
     turned = dict(reversed(x.items()))
-    y = layer(x, mask=masks)
-    z = layer(turned, mask=dict(reversed(masks.items())))
+    y = call(layer, x, mask=masks)
+    z = call(layer, turned, mask=dict(reversed(masks.items())))
     for name in x:
         np.testing.assert_array_equal(numpy_of(y[name]), numpy_of(z[name]))
 
@@ -253,15 +256,15 @@ def test_exchanged_modalities_change_the_output():
     layer = SplitAttentionFusion(4)
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(2, 2, 5, 8)).astype("float32")
-    y = layer({"a": a, "b": b})
-    z = layer({"a": b, "b": a})
+    y = call(layer, {"a": a, "b": b})
+    z = call(layer, {"a": b, "b": a})
     assert np.abs(numpy_of(y["a"]) - numpy_of(z["b"])).max() > 1e-3
 
 
 def test_attention_sums_to_one_over_the_blocks_of_present_modalities():
     x, masks = mixed_inputs()
     layer = SplitAttentionFusion(8)
-    _, attention = layer(x, mask=masks, return_attention=True)
+    _, attention = call(layer, x, mask=masks, return_attention=True)
     attention = numpy_of(attention)
     np.testing.assert_allclose(attention.sum(axis=2), 1, rtol=1e-5)
     first = layer.blocks[0]  # audio, missing in the third sample
@@ -297,7 +300,7 @@ def test_parameter_count_is_the_published_formula():
 def test_bfloat16_keeps_the_softmax_in_float32():
     layer = SplitAttentionFusion(8, dtype="mixed_bfloat16")
     x = np.ones((2, 4, 16), "float32")
-    y, attention = layer({"a": x, "b": x}, return_attention=True)
+    y, attention = call(layer, {"a": x, "b": x}, return_attention=True)
     assert keras.backend.standardize_dtype(y["a"].dtype) == "bfloat16"
     assert keras.backend.standardize_dtype(attention.dtype) == "float32"
 
