@@ -1,0 +1,106 @@
+"""Padded arrays of several modalities and splits to right-padded columns."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from keras_mmfusion.data.columns import Column, Padded
+from keras_mmfusion.data.formats._arrays import Array, Side, padding_of
+from keras_mmfusion.data.padding import Ints, nonzero_spans
+
+BySplit = Mapping[str, Mapping[str, Array]]
+
+
+def sequence_columns(
+    source: object,
+    arrays: BySplit,
+    lengths: Mapping[str, Mapping[str, Ints]] | None = None,
+) -> dict[str, dict[str, Column]]:
+    """Columns of padded arrays, padded on whichever side.
+
+    The side is found for each modality over all splits together, because a
+    small split may hold no padding. Modalities that are padded on the left
+    and have the same number of steps are aligned step by step; they keep a
+    common first step, the first at which any of them is not zero.
+
+    Args:
+        source: the file, for messages.
+        arrays: split to modality to array of shape (N, T, ...).
+        lengths: split to modality to valid steps, where the file gives them.
+
+    Returns:
+        Split to modality to column.
+    """
+    spans = {
+        split: {name: nonzero_spans(array) for name, array in given.items()}
+        for split, given in arrays.items()
+    }
+    names = list(next(iter(arrays.values())))
+    known = lengths or {}
+    sides: dict[str, Side] = {
+        name: _side(
+            source,
+            name,
+            {split: given[name].shape[1] for split, given in arrays.items()},
+            {split: found[name] for split, found in spans.items()},
+            {s: given[name] for s, given in known.items() if name in given},
+        )
+        for name in names
+    }
+    columns: dict[str, dict[str, Column]] = {}
+    for split, given in arrays.items():
+        start = _common_start(given, sides, spans[split])
+        columns[split] = {}
+        for name, array in given.items():
+            steps = known.get(split, {}).get(name)
+            if start is not None:
+                steps = array.shape[1] - start
+            columns[split][name] = Padded(array, steps, padding=sides[name])
+    return columns
+
+
+def _side(
+    source: object,
+    name: str,
+    totals: Mapping[str, int],
+    spans: Mapping[str, tuple[Ints, Ints]],
+    lengths: Mapping[str, Ints],
+) -> Side:
+    if lengths:
+        # What lies past the given length is dropped, so only a file that
+        # fits from the left and not from the right is padded on the left.
+        from_right = all(
+            np.all(spans[split][1] <= steps) for split, steps in lengths.items()
+        )
+        from_left = all(
+            np.all(
+                (spans[split][1] == 0)
+                | (spans[split][0] >= totals[split] - steps)
+            )
+            for split, steps in lengths.items()
+        )
+        return "left" if from_left and not from_right else "right"
+    leading, trailing = [], []
+    for split, (first, last) in spans.items():
+        seen = last > 0
+        leading.append(first[seen])
+        trailing.append(totals[split] - last[seen])
+    return padding_of(
+        np.concatenate(leading), np.concatenate(trailing), source, name
+    )
+
+
+def _common_start(
+    arrays: Mapping[str, Array],
+    sides: Mapping[str, Side],
+    spans: Mapping[str, tuple[Ints, Ints]],
+) -> Ints | None:
+    steps = {array.shape[1] for array in arrays.values()}
+    if len(steps) > 1 or set(sides.values()) != {"left"}:
+        return None
+    total = steps.pop()
+    starts = [
+        np.where(last > 0, first, total) for first, last in spans.values()
+    ]
+    start: Ints = np.minimum.reduce(starts)
+    return start

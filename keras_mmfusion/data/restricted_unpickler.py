@@ -1,0 +1,488 @@
+"""Reading pickles of arrays without running anything that they name.
+
+A pickle is a program. Here it is interpreted by a machine that knows only
+data: nothing named in the file is ever imported or called. The few names that
+arrays and containers need are keys of a table of our own builders
+(`_numpy_pickle.py`); any other name stops the reading.
+
+Memory is counted while the program runs. It may not pass twice the size of
+the file plus a fixed allowance for small objects, so a short program that
+builds a large structure is stopped before it does.
+"""
+
+import codecs
+import io
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from keras_mmfusion.data._numpy_pickle import (
+    BUILDERS,
+    PickleError,
+    apply_builder,
+    build_state,
+    check_key,
+)
+
+# Small objects cost more in memory than in the file (a word of 5 letters:
+# 12 bytes there, about 70 here). No known file needs more than this beyond
+# twice its size.
+_ALLOWANCE = 64 * 2**20
+# Text can take 4 bytes a character, so long text is looked at first.
+_LONGEST_TEXT = 2**20
+_LONGEST_LINE = 1024
+_STEP_BYTES = 64
+_MARK = object()
+
+
+class UnsafePickleError(ValueError):
+    """A pickle names something that is neither an array nor a container.
+
+    Attributes:
+        offender: what it names, for example `"os.system"`.
+    """
+
+    def __init__(self, message: str, offender: str) -> None:
+        super().__init__(message)
+        self.offender = offender
+
+
+def load_pickle(path: str | Path) -> Any:
+    """Read a pickle of arrays, numbers, text and containers; run nothing.
+
+    Protocols 0 to 5 and Python 2 pickles (text read as latin-1) are read.
+    Allowed are None, bool, int, float, complex, str, bytes, list, tuple,
+    dict, set, NumPy arrays (also of objects) and NumPy scalars;
+    `OrderedDict` and `defaultdict` become dict.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The object in the file. Arrays may be read-only.
+
+    Raises:
+        UnsafePickleError: if the file names any other class or function. It
+            is a `ValueError` and has the name in `offender`.
+        ValueError: if the file is truncated, not a pickle, or would take
+            more memory than twice its size.
+        OSError: if the file cannot be read.
+
+    Example:
+
+    ```python
+    import pickle
+    import tempfile
+    from pathlib import Path
+
+    import numpy as np
+    from keras_mmfusion.data.restricted_unpickler import load_pickle
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "data.pkl"
+        path.write_bytes(pickle.dumps({"audio": np.ones((2, 3))}))
+        assert load_pickle(path)["audio"].shape == (2, 3)
+    ```
+    """
+    path = Path(path)
+    size = path.stat().st_size
+    with path.open("rb", buffering=2**18) as file:
+        return read_pickle(file, size, str(path))
+
+
+def read_pickle(
+    file: IO[bytes], size: int, name: str, only_one: bool = True
+) -> Any:
+    """Read one pickle from an open file, as `load_pickle` does.
+
+    Args:
+        file: open for reading, at the start of the pickle.
+        size: bytes that the pickle may take.
+        name: what to call the file in messages.
+        only_one: whether bytes after the pickle are an error.
+
+    Returns:
+        The object.
+    """
+    machine = _Machine(file, size)
+    try:
+        value = machine.run()
+        if only_one and machine.position != size:
+            raise PickleError(
+                f"{size - machine.position} bytes follow the end of the pickle"
+            )
+    except PickleError as error:
+        if error.offender:
+            raise UnsafePickleError(
+                f"{name}: refused. This pickle names {error.offender!r}, "
+                "which is neither an array nor a plain container, so reading "
+                "it with `pickle.load` would run code. Expected: NumPy arrays, "
+                "numbers, text, lists, tuples and dicts. Do not open it with "
+                "other tools unless you trust its author.",
+                error.offender,
+            ) from None
+        raise ValueError(
+            f"{name}: cannot be read as a pickle: {error} (at byte "
+            f"{machine.position} of {size}). If the file was downloaded, "
+            "download it again and compare its size or checksum."
+        ) from None
+    return value
+
+
+class _Machine:
+    """Stack machine of the pickle format, without calls."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._file = file
+        self._size = size
+        self.position = 0
+        self._stack: list[Any] = []
+        self._memo: dict[int, Any] = {}
+        self._left = 2 * size + _ALLOWANCE
+
+    def run(self) -> Any:
+        while True:
+            code = self._read(1)[0]
+            if code == 0x2E:  # STOP
+                return self._pop()
+            step = _STEPS.get(code)
+            if step is None:
+                _refuse_code(code)
+            else:
+                self.charge(_STEP_BYTES)
+                step(self)
+
+    def charge(self, count: int) -> None:
+        """Count `count` bytes of memory against what the file may take."""
+        self._left -= count
+        if self._left < 0:
+            raise PickleError(
+                "it describes objects that take more than twice its size in "
+                "memory, which no data file does"
+            )
+
+    # Reading.
+
+    def _read(self, count: int) -> bytes:
+        # Compared before reading, so a false length allocates nothing.
+        if count > self._size - self.position:
+            raise PickleError(
+                f"truncated, {count} bytes were declared and "
+                f"{self._size - self.position} are left"
+            )
+        data = self._file.read(count)
+        self.position += len(data)
+        if len(data) != count:
+            raise PickleError("truncated, the file ends early")
+        return data
+
+    def _line(self, longest: int = _LONGEST_LINE) -> bytes:
+        limit = min(longest, self._size - self.position)
+        data = self._file.readline(limit)
+        self.position += len(data)
+        if not data.endswith(b"\n"):
+            raise PickleError("truncated, or a line without an end")
+        return data[:-1]
+
+    def _number(self, form: str) -> int:
+        return int(struct.unpack(form, self._read(struct.calcsize(form)))[0])
+
+    def _read_counted(self, form: str) -> bytes:
+        count = self._number(form)
+        if count < 0:
+            raise PickleError(f"negative length {count}")
+        return self._read(count)
+
+    def _payload(self, form: str) -> bytes:
+        data = self._read_counted(form)
+        self.charge(len(data))
+        return data
+
+    def _text(self, form: str) -> str:
+        data = self._read_counted(form)
+        # Longer text can only be an array's bytes, which protocol 2 writes
+        # as text. Its characters end at U+00FF and so begin below 0xC4.
+        wide = len(data) > _LONGEST_TEXT and (
+            np.frombuffer(data, np.uint8).max() > 0xC3
+        )
+        if wide:
+            raise PickleError(f"text of {len(data)} bytes")
+        text = _decoded(data, "utf-8")
+        self.charge(sys.getsizeof(text))
+        return text
+
+    # The stack.
+
+    def push(self, value: Any) -> None:
+        self._stack.append(value)
+
+    def _pop(self) -> Any:
+        if not self._stack or self._stack[-1] is _MARK:
+            raise PickleError("the stack is empty")
+        return self._stack.pop()
+
+    def _top(self) -> Any:
+        value = self._pop()
+        self.push(value)
+        return value
+
+    def _pop_to_mark(self) -> list[Any]:
+        values: list[Any] = []
+        while self._stack:
+            value = self._stack.pop()
+            if value is _MARK:
+                values.reverse()
+                self.charge(8 * len(values))
+                return values
+            values.append(value)
+        raise PickleError("a mark is missing")
+
+    def _take(self, count: int) -> tuple[Any, ...]:
+        values = [self._pop() for _ in range(count)]
+        return tuple(reversed(values))
+
+    def put(self, index: int) -> None:
+        self.charge(_STEP_BYTES)
+        self._memo[index] = self._top()
+
+    def get(self, index: int) -> None:
+        if index not in self._memo:
+            raise PickleError(f"memo entry {index} was never stored")
+        self.push(self._memo[index])
+
+    # Names and calls.
+
+    def name(self, module: Any, attribute: Any) -> None:
+        if not (isinstance(module, str) and isinstance(attribute, str)):
+            raise PickleError("a name that is not text")
+        offender = f"{module}.{attribute}"
+        builder = BUILDERS.get(offender)
+        if builder is None:
+            raise PickleError("", offender[:200])
+        self.push(builder)
+
+    def reduce(self) -> None:
+        builder, arguments = self._take(2)
+        self.push(apply_builder(builder, arguments, self.charge))
+
+    def build(self) -> None:
+        target, state = self._take(2)
+        self.push(build_state(target, state, self.charge))
+
+    # Containers.
+
+    def extend(self, values: list[Any]) -> None:
+        target = self._top()
+        if not isinstance(target, list):
+            raise PickleError("appends to something that is not a list")
+        self.charge(8 * len(values))
+        target.extend(values)
+
+    def set_items(self, values: list[Any]) -> None:
+        target = self._top()
+        if not isinstance(target, dict) or len(values) % 2:
+            raise PickleError("sets items of something that is not a dict")
+        self._fill(target, values)
+
+    def _fill(self, target: dict[Any, Any], values: list[Any]) -> None:
+        self.charge(_STEP_BYTES * len(values))
+        for key, value in zip(values[::2], values[1::2], strict=True):
+            target[check_key(key)] = value
+
+    def add_items(self) -> None:
+        values = self._pop_to_mark()
+        target = self._top()
+        if not isinstance(target, set):
+            raise PickleError("adds to something that is not a set")
+        self.charge(_STEP_BYTES * len(values))
+        target.update(check_key(value) for value in values)
+
+    def frozen_set(self) -> None:
+        values = self._pop_to_mark()
+        self.charge(_STEP_BYTES * len(values))
+        self.push(frozenset(check_key(value) for value in values))
+
+    def dict_from_mark(self) -> None:
+        values = self._pop_to_mark()
+        if len(values) % 2:
+            raise PickleError("a dict with a key but no value")
+        target: dict[Any, Any] = {}
+        self._fill(target, values)
+        self.push(target)
+
+    # Text forms of protocol 0.
+
+    def integer_line(self) -> None:
+        line = self._line()
+        if line in (b"00", b"01"):
+            self.push(line == b"01")
+            return
+        self.push(_parsed(int, line.rstrip(b"L")))
+
+    def float_line(self) -> None:
+        self.push(_parsed(float, self._line()))
+
+    def string_line(self) -> None:
+        line = self._line(self._size)
+        self.charge(len(line))
+        if len(line) < 2 or line[:1] not in b"'\"" or line[-1:] != line[:1]:
+            raise PickleError("a string without quotes")
+        # `escape_decode` is the inverse of Python 2's repr.
+        data = _parsed(codecs.escape_decode, line[1:-1])[0]
+        self.push(data.decode("latin-1"))
+
+    def unicode_line(self) -> None:
+        line = self._line(self._size)
+        self.charge(4 * len(line))
+        self.push(_decoded(line, "raw-unicode-escape"))
+
+    def long_integer(self, form: str) -> None:
+        self.push(int.from_bytes(self._payload(form), "little", signed=True))
+
+    def check_frame(self) -> None:
+        # Frames only help a reader to read ahead; their length is a claim.
+        if self._number("<Q") > self._size - self.position:
+            raise PickleError("truncated, a frame is longer than the file")
+
+    def check_protocol(self) -> None:
+        protocol = self._read(1)[0]
+        if protocol > 5:
+            raise PickleError(f"pickle protocol {protocol} is unknown")
+
+
+def _parsed(parse: Callable[[Any], Any], data: bytes) -> Any:
+    try:
+        return parse(data)
+    except ValueError:
+        raise PickleError(f"{data[:20]!r} is not a value") from None
+
+
+def _decoded(data: bytes, encoding: str) -> str:
+    # "surrogatepass" is what pickle writes lone surrogates with.
+    errors = "surrogatepass" if encoding == "utf-8" else "strict"
+    try:
+        return data.decode(encoding, errors)
+    except UnicodeDecodeError:
+        raise PickleError(f"text that is not {encoding}") from None
+
+
+def _refuse_code(code: int) -> None:
+    names = {
+        0x50: "a persistent id (as in PyTorch checkpoints)",
+        0x51: "a persistent id (as in PyTorch checkpoints)",
+        0x82: "the copyreg extension registry",
+        0x83: "the copyreg extension registry",
+        0x84: "the copyreg extension registry",
+        0x6F: "an instance of a class",
+        0x81: "an instance of a class",
+        0x92: "an instance of a class",
+        0x97: "an out-of-band buffer",
+        0x98: "an out-of-band buffer",
+    }
+    if code in names:
+        raise PickleError("", names[code])
+    raise PickleError(f"byte {code:#04x} is no pickle instruction")
+
+
+def _steps() -> dict[int, Callable[[_Machine], None]]:
+    """What every instruction does, by its code."""
+
+    def line_name(machine: _Machine) -> None:
+        module = _decoded(machine._line(), "utf-8")
+        machine.name(module, _decoded(machine._line(), "utf-8"))
+
+    def line_instance(machine: _Machine) -> None:
+        line_name(machine)
+        _refuse_code(0x6F)
+
+    steps: dict[str, Callable[[_Machine], None]] = {
+        "(": lambda m: m.push(_MARK),
+        "0": lambda m: _drop(m),
+        "1": lambda m: _ignore(m._pop_to_mark()),
+        "2": lambda m: m.push(m._top()),
+        "N": lambda m: m.push(None),
+        "\x88": lambda m: m.push(True),
+        "\x89": lambda m: m.push(False),
+        "I": _Machine.integer_line,
+        "L": _Machine.integer_line,
+        "F": _Machine.float_line,
+        "S": _Machine.string_line,
+        "V": _Machine.unicode_line,
+        "J": lambda m: m.push(m._number("<i")),
+        "K": lambda m: m.push(m._number("<B")),
+        "M": lambda m: m.push(m._number("<H")),
+        "\x8a": lambda m: m.long_integer("<B"),
+        "\x8b": lambda m: m.long_integer("<i"),
+        "G": lambda m: m.push(struct.unpack(">d", m._read(8))[0]),
+        # Python 2 has one type for text and bytes; latin-1 keeps both.
+        "T": lambda m: m.push(m._payload("<i").decode("latin-1")),
+        "U": lambda m: m.push(m._payload("<B").decode("latin-1")),
+        "B": lambda m: m.push(m._payload("<I")),
+        "C": lambda m: m.push(m._payload("<B")),
+        "\x8e": lambda m: m.push(m._payload("<Q")),
+        "\x96": lambda m: m.push(m._payload("<Q")),
+        "X": lambda m: m.push(m._text("<I")),
+        "\x8c": lambda m: m.push(m._text("<B")),
+        "\x8d": lambda m: m.push(m._text("<Q")),
+        "]": lambda m: m.push([]),
+        "}": lambda m: m.push({}),
+        ")": lambda m: m.push(()),
+        "\x8f": lambda m: m.push(set()),
+        "l": lambda m: m.push(m._pop_to_mark()),
+        "d": _Machine.dict_from_mark,
+        "t": lambda m: m.push(tuple(m._pop_to_mark())),
+        "\x85": lambda m: m.push(m._take(1)),
+        "\x86": lambda m: m.push(m._take(2)),
+        "\x87": lambda m: m.push(m._take(3)),
+        "\x91": _Machine.frozen_set,
+        "a": lambda m: m.extend([m._pop()]),
+        "e": lambda m: m.extend(m._pop_to_mark()),
+        "s": lambda m: m.set_items(list(m._take(2))),
+        "u": lambda m: m.set_items(m._pop_to_mark()),
+        "\x90": _Machine.add_items,
+        "g": lambda m: m.get(_parsed(int, m._line())),
+        "h": lambda m: m.get(m._number("<B")),
+        "j": lambda m: m.get(m._number("<I")),
+        "p": lambda m: m.put(_parsed(int, m._line())),
+        "q": lambda m: m.put(m._number("<B")),
+        "r": lambda m: m.put(m._number("<I")),
+        "\x94": lambda m: m.put(len(m._memo)),
+        "c": line_name,
+        "i": line_instance,
+        "\x93": lambda m: m.name(*m._take(2)),
+        "R": _Machine.reduce,
+        "b": _Machine.build,
+        "\x80": _Machine.check_protocol,
+        "\x95": _Machine.check_frame,
+    }
+    return {ord(code): step for code, step in steps.items()}
+
+
+def _drop(machine: _Machine) -> None:
+    if not machine._stack:
+        raise PickleError("the stack is empty")
+    machine._stack.pop()
+
+
+def _ignore(_: object) -> None:
+    """Discard a value."""
+
+
+_STEPS = _steps()
+
+
+def loads_pickle(data: bytes, name: str) -> Any:
+    """Read a pickle from bytes, as `load_pickle` does from a file.
+
+    Args:
+        data: the pickle.
+        name: what to call it in messages.
+
+    Returns:
+        The object.
+    """
+    return read_pickle(io.BytesIO(data), len(data), name)
