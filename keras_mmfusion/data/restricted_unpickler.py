@@ -35,7 +35,19 @@ _ALLOWANCE = 64 * 2**20
 # Text can take 4 bytes a character, so long text is looked at first.
 _LONGEST_TEXT = 2**20
 _LONGEST_LINE = 1024
+# What an instruction may add to memory: its object and a place on the stack.
 _STEP_BYTES = 64
+_LARGER_STEPS = {
+    0x5D: 96,  # list
+    0x7D: 112,  # dict
+    0x8F: 256,  # set
+    0x91: 256,  # frozenset
+    0x52: 256,  # array or dtype
+    0x85: 96,  # tuples
+    0x86: 96,
+    0x87: 96,
+    0x74: 96,
+}
 _MARK = object()
 
 
@@ -153,7 +165,7 @@ class _Machine:
             if step is None:
                 _refuse_code(code)
             else:
-                self.charge(_STEP_BYTES)
+                self.charge(_LARGER_STEPS.get(code, _STEP_BYTES))
                 step(self)
 
     def charge(self, count: int) -> None:
