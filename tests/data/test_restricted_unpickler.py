@@ -411,7 +411,7 @@ BOMBS = {
     "doubled tuples": lambda: b")" + b"2\x86" * (SIZE // 2),
     "small arrays": lambda: SMALL_ARRAY + b"h\x00h\x01R" * (SIZE // 5),
     "wide text": lambda: (
-        (b"X" + struct.pack("<I", 2**19) + WIDE_TEXT) * (SIZE // 2**19)
+        (b"X" + struct.pack("<I", 2**19) + WIDE_TEXT) * (8 * SIZE // 2**19)
     ),
 }
 
