@@ -13,6 +13,7 @@ SEQUENCE = np.random.default_rng(0).normal(size=(3, 6, 8)).astype("float32")
 TWO = {"a": SEQUENCE, "b": SEQUENCE[..., :6] + 1}
 
 CASES = {
+    "LSTM": (lambda: layers.LSTM(4, dropout=0.1), SEQUENCE),
     "BlockDropout": (lambda: layers.BlockDropout(0.5, seed=0), SEQUENCE),
     "MaskedDense": (lambda: layers.MaskedDense(4, "relu", 0.1), SEQUENCE),
     "PaddingMask": (layers.PaddingMask, SEQUENCE),

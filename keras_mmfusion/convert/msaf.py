@@ -88,15 +88,14 @@ def recurrent_network(model: MSAF, source: OfficialWeights) -> Assignments:
 
 def lstm(layer: Any, source: OfficialWeights, prefix: str) -> Assignments:
     """PyTorch orders the gates i, f, g, o as Keras does, with two biases."""
-    cell = layer.cell
     gates = 4 * layer.units
-    width = cell.kernel.shape[0]
+    width = layer.kernel.shape[0]
 
     def take(name: str, shape: tuple[int, ...]) -> np.ndarray:
         return source.take(f"{prefix}{name}_l0", shape)
 
     return [
-        (cell.kernel, take("weight_ih", (gates, width)).T),
-        (cell.recurrent_kernel, take("weight_hh", (gates, layer.units)).T),
-        (cell.bias, take("bias_ih", (gates,)) + take("bias_hh", (gates,))),
+        (layer.kernel, take("weight_ih", (gates, width)).T),
+        (layer.recurrent_kernel, take("weight_hh", (gates, layer.units)).T),
+        (layer.bias, take("bias_ih", (gates,)) + take("bias_hh", (gates,))),
     ]

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-import keras
-
 from keras_mmfusion.encoders.encoder import Encoder
+from keras_mmfusion.layers.lstm import LSTM
 from keras_mmfusion.registry import register
 
 
@@ -62,7 +61,7 @@ class LSTMEncoder(Encoder):
                 f"layers={layers}"
             )
         stages = {
-            f"lstm{i}": keras.layers.LSTM(
+            f"lstm{i}": LSTM(
                 units,
                 return_sequences=i < layers,
                 dropout=dropout,

@@ -1,8 +1,15 @@
 """The published building blocks, one file per named idea."""
 
 from keras_mmfusion.layers.block_dropout import BlockDropout
+from keras_mmfusion.layers.lstm import LSTM
 from keras_mmfusion.layers.masked_dense import MaskedDense
 from keras_mmfusion.layers.padding_mask import PaddingMask
 from keras_mmfusion.layers.split_attention_fusion import SplitAttentionFusion
 
-__all__ = ["BlockDropout", "MaskedDense", "PaddingMask", "SplitAttentionFusion"]
+__all__ = [
+    "LSTM",
+    "BlockDropout",
+    "MaskedDense",
+    "PaddingMask",
+    "SplitAttentionFusion",
+]

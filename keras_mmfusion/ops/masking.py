@@ -39,6 +39,12 @@ def valid_steps(x: Tensor) -> Tensor:
     return ops.flip(ops.cumsum(backwards, axis=1), axis=1) > 0
 
 
+def last_valid_step(mask: Tensor) -> Tensor:
+    """One-hot position of the last valid step of (B, T); zero if none is."""
+    ahead = ops.pad(mask[:, 1:], [[0, 0], [0, 1]], constant_values=False)
+    return ops.logical_and(mask, ops.logical_not(ahead))
+
+
 def segment_membership(mask: Tensor, segments: int) -> Tensor:
     """One-hot segment of every valid step; all zero for padding.
 
