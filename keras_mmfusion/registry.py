@@ -121,7 +121,7 @@ def to_config(obj: Any) -> dict[str, Any]:
             f"{type(obj).__name__} is not registered. Decorate the class "
             "with `keras_mmfusion.registry.register()`."
         )
-    config = _plain(obj.get_config(), f"{names[0]}.get_config()")
+    config = plain_json(obj.get_config(), f"{names[0]}.get_config()")
     data = {"class_name": names[0], "config": config}
     _refuse_foreign(data, names[0])
     return data
@@ -194,8 +194,16 @@ def check_arguments(
         )
 
 
-def _plain(value: Any, where: str) -> Any:
-    """Turns tuples into lists and dtype policies into their names."""
+def plain_json(value: Any, where: str) -> Any:
+    """Returns the value with tuples as lists and dtype policies as names.
+
+    Args:
+        value: Anything that JSON can hold, nested.
+        where: What the value is, for the message.
+
+    Raises:
+        ValueError: If something in it is not plain JSON.
+    """
     if isinstance(value, Mapping):
         if value.get("class_name") == "DTypePolicy":
             return value["config"]["name"]
@@ -204,9 +212,9 @@ def _plain(value: Any, where: str) -> Any:
             raise ValueError(
                 f"{where} must have string keys only. Received: {bad!r}"
             )
-        return {k: _plain(v, f"{where}['{k}']") for k, v in value.items()}
+        return {k: plain_json(v, f"{where}['{k}']") for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(v, f"{where}[{i}]") for i, v in enumerate(value)]
+        return [plain_json(v, f"{where}[{i}]") for i, v in enumerate(value)]
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -85,6 +85,21 @@ def load(
         PresetFileError: If a file is damaged, or the preset is of another
             class.
         ValueError: If an override is unknown or the weights do not fit it.
+
+    ```python
+    import tempfile
+    import keras_mmfusion as mmf
+    from keras_mmfusion import presets
+
+    MSAF = mmf.models.MSAF
+    model = MSAF.from_shapes(
+        {"audio": (None, 3), "image": (4,)}, num_classes=2, units=4
+    )
+    with tempfile.TemporaryDirectory() as directory:
+        presets.save_preset(model, directory)
+        again = presets.load(MSAF, directory)
+    assert again.get_config() == model.get_config()
+    ```
     """
     class_name = None if cls is None else _registered_name(cls)
     location = resolve(name, class_name, load_weights)

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
 from keras_mmfusion import registry
 from keras_mmfusion.presets.errors import PresetFileError
@@ -83,6 +84,24 @@ def postpone(call: Callable[[], object]) -> bool:
         return False
     calls.append(call)
     return True
+
+
+def start_from(variable: Any, array: Any) -> None:
+    """Makes an empty variable start as `array` instead of at random.
+
+    On JAX every random start of another shape is compiled anew, which took
+    most of the time of loading. This only saves that time: weights are
+    assigned and read back in any case.
+
+    Args:
+        variable: A variable under construction, in the `check` of `build`.
+        array: Its value, of the same shape; copied.
+    """
+
+    def value(shape: Any, dtype: Any = None) -> Any:
+        return keras.ops.convert_to_tensor(np.array(array), dtype=dtype)
+
+    variable._initializer = value
 
 
 def weight_specs(

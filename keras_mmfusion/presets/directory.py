@@ -161,11 +161,14 @@ def _build_verified(preset: Preset) -> tuple[Any, float | None]:
     path = preset.folder / storage.CONFIG
 
     def check(model: Any) -> None:
+        weights = naming.named_weights(model)
         building.compare(
-            building.specs_of(naming.named_weights(model)),
+            building.specs_of(weights),
             preset.manifest,
             f"{path} builds another network than {storage.METADATA} lists",
         )
+        for name, array in (preset.arrays or {}).items():
+            building.start_from(weights[name], array)
 
     try:
         model = building.build(preset.config, check)
@@ -198,6 +201,9 @@ def _load_with_overrides(preset: Preset, overrides: Mapping[str, Any]) -> Any:
     def check(model: Any) -> None:
         if arrays is not None:
             fresh.extend(_fresh_head(model, preset.manifest, overrides))
+            for name, weight in naming.named_weights(model).items():
+                if name not in fresh:
+                    building.start_from(weight, arrays[name])
 
     model = building.build(changed, check)
     if arrays is None:

@@ -44,9 +44,14 @@ def resolve(
             return _locate(entry, with_weights)
         if name.startswith(hub.SCHEME):
             return Location(hub.download(name, with_weights), hub.cache())
-    path = Path(name).expanduser()
-    if path.is_dir() and str(name).strip():
-        return Location(path, path)
+    if not isinstance(name, str | os.PathLike):
+        raise ValueError(
+            "A preset is named by text or by a path. Received: "
+            f"{name!r} of type {type(name).__name__}"
+        )
+    path = os.path.expanduser(name)
+    if os.path.isdir(path):
+        return Location(Path(path), Path(path))
     raise _not_found(name, class_name)
 
 

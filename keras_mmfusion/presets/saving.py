@@ -44,12 +44,34 @@ def save_preset(
 
     Raises:
         ValueError: If the model cannot be rebuilt from its config, has
-            weights with automatic names, or NaN or infinite values.
+            weights with automatic names, or NaN or infinite values, or if
+            the metadata is not plain JSON.
+
+    ```python
+    import tempfile
+    import keras_mmfusion as mmf
+    from keras_mmfusion import presets
+
+    model = mmf.models.MSAF.from_shapes(
+        {"audio": (None, 3), "image": (4,)}, num_classes=2, units=4
+    )
+    with tempfile.TemporaryDirectory() as directory:
+        presets.save_preset(model, directory, {"seeds": [0]})
+        assert presets.read_metadata(directory)["seeds"] == [0]
+    ```
     """
-    _save(model, Path(directory), dict(metadata or {}))
+    extra = registry.plain_json(dict(metadata or {}), "metadata")
+    trained = extra.pop("trained", True)
+    if not isinstance(trained, bool):
+        raise ValueError(
+            f"metadata['trained'] must be true or false. Received: {trained!r}"
+        )
+    _save(model, Path(directory), trained, extra)
 
 
-def _save(model: Any, directory: Path, extra: dict[str, Any]) -> None:
+def _save(
+    model: Any, directory: Path, trained: bool, extra: dict[str, Any]
+) -> None:
     data = registry.to_config(model)
     weights = naming.named_weights(model)
     _refuse_unstable(model, data, building.specs_of(weights))
@@ -59,7 +81,6 @@ def _save(model: Any, directory: Path, extra: dict[str, Any]) -> None:
         )
         for name, weight in weights.items()
     }
-    trained = bool(extra.pop("trained", True))
     wanted = extra.pop("golden", None) or {}
     files = {storage.CONFIG: json_file.encode(data)}
     own_golden = None

@@ -62,6 +62,23 @@ def test_initial_weights_are_random_and_not_shared():
     assert not np.array_equal(kernels[0], kernels[1])
 
 
+def test_a_start_value_is_copied():
+    array = np.full((8, 2), 0.25, "float32")
+    array.flags.writeable = False
+
+    def begin(model: Any) -> None:
+        kernel = presets.named_weights(model)["head/kernel"]
+        building.start_from(kernel, array)
+
+    config = {"class_name": "TinyTwins", "config": {}}
+    model = building.build(config, begin)
+    kernel = presets.named_weights(model)["head/kernel"]
+    np.testing.assert_array_equal(kernel.numpy(), array)
+    model.train_on_batch(batch(), np.ones((2, 2), "float32"))
+    assert not np.array_equal(kernel.numpy(), array)
+    assert (array == 0.25).all()
+
+
 def test_calls_are_postponed_only_while_building():
     calls = []
     assert not presets.postpone(lambda: calls.append("never"))

@@ -201,6 +201,31 @@ def test_an_unregistered_model_is_not_saved(tmp_path):
         presets.save_preset(Unknown(), tmp_path / "p")
 
 
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({"metrics": {"f1": np.float32(0.5)}}, r"\['metrics'\]\['f1'\]"),
+        ({"metrics": {"f1": float("nan")}}, "plain JSON"),
+        ({"data": {1: "x"}}, "string keys"),
+        ({"trained": "no"}, "true or false"),
+        ({"golden": {"inputs": {"audio": [2, 3]}}}, "golden input"),
+    ],
+)
+def test_bad_metadata_is_refused_before_writing(metadata, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        presets.save_preset(tiny(), tmp_path / "p", metadata)
+    assert not (tmp_path / "p").exists()
+
+
+def test_sizes_of_the_self_check_can_be_chosen(tmp_path):
+    shapes = {"audio": [1, 5, 3], "text": [1, 9, 3]}
+    saved(tmp_path / "p", golden={"inputs": shapes})
+    found = presets.read_metadata(tmp_path / "p")["golden"]
+    assert found["inputs"] == shapes
+    assert found["outputs"]["output"]["shape"] == [1, 2]
+    same(presets.load_preset(tmp_path / "p"), tiny())
+
+
 # === Presets without weights ===
 
 
@@ -387,7 +412,7 @@ def test_saved_here_and_loaded_on_another_backend(backend, tmp_path):
     pytest.importorskip(backend)
     model = tiny()
     presets.save_preset(model, tmp_path / "p")
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-c", OTHER, tmp_path / "p", tmp_path / "out.npy"],
         env={**os.environ, "KERAS_BACKEND": backend},
         capture_output=True,

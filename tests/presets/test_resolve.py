@@ -94,12 +94,21 @@ def test_a_directory_by_text_path_and_home(tmp_path, monkeypatch):
         " ",
         "../weights/tinytwins_missing",
         "/nowhere/preset",
+        "~nobody_of_this_name/preset",
+        "nul\0byte",
+        "long" * 5000,
         "https://example.org/preset",
         "kaggle://lab/twins",
     ],
 )
 def test_unknown_names_list_the_known(name, shelf):
     with pytest.raises(PresetNotFoundError, match="of TinyTwins: bare, good"):
+        presets.load(TinyTwins, name)
+
+
+@pytest.mark.parametrize("name", [None, 3, ["good"], b"good"])
+def test_a_name_is_text_or_a_path(name, shelf):
+    with pytest.raises(ValueError, match="text or by a path"):
         presets.load(TinyTwins, name)
 
 

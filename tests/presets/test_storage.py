@@ -141,7 +141,7 @@ print(json.dumps(results))
 @pytest.mark.once
 def test_a_save_killed_at_any_moment_leaves_one_whole_preset(tmp_path):
     """Kills a real save at every file operation that it performs."""
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", KILL, str(tmp_path)],
         env={**os.environ, "KERAS_BACKEND": "numpy"},
         capture_output=True,
