@@ -1,1 +1,156 @@
+"""Sentiment protocols, concordance, classification, intervals and tests.
 
+The functions are NumPy; `SentimentAccuracy`, `SentimentF1`,
+`PearsonCorrelation` and `ConcordanceCorrelation` go into `compile(metrics=)`.
+"""
+
+from keras_mmfusion.metrics.additive import UndefinedMetricWarning
+from keras_mmfusion.metrics.classes import (
+    IEMOCAP_EMOTIONS,
+    accuracy,
+    balanced_accuracy,
+    confusion_matrix,
+    f1_macro,
+    f1_weighted,
+    f1_weighted_swapped,
+    iemocap_accuracy,
+    iemocap_f1,
+    top_k_accuracy,
+)
+from keras_mmfusion.metrics.concordance import (
+    CONCORDANCE_FORMS,
+    concordance_annotated,
+    concordance_lin,
+    concordance_rja_loss,
+    concordance_rja_metric,
+    concordance_rja_numpy,
+    concordance_rja_rho,
+    concordance_rjcma,
+    moving_average,
+)
+from keras_mmfusion.metrics.correlation import (
+    mae,
+    mae_nonzero,
+    pearson,
+    pearson_nonzero,
+)
+from keras_mmfusion.metrics.keras_correlation import (
+    ConcordanceCorrelation,
+    PearsonCorrelation,
+)
+from keras_mmfusion.metrics.keras_sentiment import (
+    SentimentAccuracy,
+    SentimentF1,
+)
+from keras_mmfusion.metrics.paired import (
+    PairedResult,
+    mcnemar_exact,
+    paired_bootstrap,
+    paired_test,
+    sign_flip_test,
+)
+from keras_mmfusion.metrics.protocols import (
+    PROTOCOLS,
+    Protocol,
+    ProtocolWarning,
+    evaluate,
+)
+from keras_mmfusion.metrics.reports import Report, report
+from keras_mmfusion.metrics.sentiment_binary import (
+    acc2_mag,
+    acc2_msaf,
+    acc2_nonneg,
+    acc2_pos,
+    acc2_pos_nonpos,
+    counted_msaf,
+    f1_mag,
+    f1_msaf,
+    f1_nonneg,
+    f1_pos,
+    f1_pos_nonpos_swapped,
+    f1_pos_swapped,
+)
+from keras_mmfusion.metrics.sentiment_classes import (
+    acc3,
+    acc5,
+    acc7,
+    sims_acc2,
+    sims_acc3,
+    sims_acc5,
+    sims_f1,
+    sims_mae,
+    sims_pearson,
+)
+from keras_mmfusion.metrics.statistics import (
+    Interval,
+    SeedSummary,
+    bootstrap_interval,
+    over_seeds,
+)
+
+__all__ = [
+    "CONCORDANCE_FORMS",
+    "IEMOCAP_EMOTIONS",
+    "PROTOCOLS",
+    "ConcordanceCorrelation",
+    "Interval",
+    "PairedResult",
+    "PearsonCorrelation",
+    "Protocol",
+    "ProtocolWarning",
+    "Report",
+    "SeedSummary",
+    "SentimentAccuracy",
+    "SentimentF1",
+    "UndefinedMetricWarning",
+    "acc2_mag",
+    "acc2_msaf",
+    "acc2_nonneg",
+    "acc2_pos",
+    "acc2_pos_nonpos",
+    "acc3",
+    "acc5",
+    "acc7",
+    "accuracy",
+    "balanced_accuracy",
+    "bootstrap_interval",
+    "concordance_annotated",
+    "concordance_lin",
+    "concordance_rja_loss",
+    "concordance_rja_metric",
+    "concordance_rja_numpy",
+    "concordance_rja_rho",
+    "concordance_rjcma",
+    "confusion_matrix",
+    "counted_msaf",
+    "evaluate",
+    "f1_macro",
+    "f1_mag",
+    "f1_msaf",
+    "f1_nonneg",
+    "f1_pos",
+    "f1_pos_nonpos_swapped",
+    "f1_pos_swapped",
+    "f1_weighted",
+    "f1_weighted_swapped",
+    "iemocap_accuracy",
+    "iemocap_f1",
+    "mae",
+    "mae_nonzero",
+    "mcnemar_exact",
+    "moving_average",
+    "over_seeds",
+    "paired_bootstrap",
+    "paired_test",
+    "pearson",
+    "pearson_nonzero",
+    "report",
+    "sign_flip_test",
+    "sims_acc2",
+    "sims_acc3",
+    "sims_acc5",
+    "sims_f1",
+    "sims_mae",
+    "sims_pearson",
+    "top_k_accuracy",
+]
