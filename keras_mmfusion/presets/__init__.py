@@ -93,7 +93,7 @@ def load(
 
     MSAF = mmf.models.MSAF
     model = MSAF.from_shapes(
-        {"audio": (None, 3), "image": (4,)}, num_classes=2, units=4
+        {"audio": (None, 3), "image": (4,)}, num_classes=2, units=16
     )
     with tempfile.TemporaryDirectory() as directory:
         presets.save_preset(model, directory)

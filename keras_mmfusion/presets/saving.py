@@ -53,7 +53,7 @@ def save_preset(
     from keras_mmfusion import presets
 
     model = mmf.models.MSAF.from_shapes(
-        {"audio": (None, 3), "image": (4,)}, num_classes=2, units=4
+        {"audio": (None, 3), "image": (4,)}, num_classes=2, units=16
     )
     with tempfile.TemporaryDirectory() as directory:
         presets.save_preset(model, directory, {"seeds": [0]})
