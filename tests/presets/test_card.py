@@ -2,7 +2,12 @@
 
 from typing import Any
 
+import pytest
+
 from keras_mmfusion.presets import card
+
+# No part of this depends on the backend.
+pytestmark = pytest.mark.once
 
 
 def metadata(**more: Any) -> dict[str, Any]:

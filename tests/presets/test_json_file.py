@@ -6,6 +6,9 @@ import pytest
 
 from keras_mmfusion.presets import PresetFileError, json_file
 
+# No part of this depends on the backend.
+pytestmark = pytest.mark.once
+
 BAD = {
     "empty": (b"", "is empty"),
     "spaces": (b"   ", "not valid JSON"),

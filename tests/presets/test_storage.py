@@ -10,6 +10,9 @@ import pytest
 
 from keras_mmfusion.presets import PresetFileError, storage
 
+# No part of this depends on the backend.
+pytestmark = pytest.mark.once
+
 OLD = {"config.json": b"old", "metadata.json": b"old", "predictions.json": b"o"}
 NEW = {"config.json": b"new!", "metadata.json": b"new!", "README.md": b"card"}
 
@@ -138,7 +141,6 @@ print(json.dumps(results))
 """
 
 
-@pytest.mark.once
 def test_a_save_killed_at_any_moment_leaves_one_whole_preset(tmp_path):
     """Kills a real save at every file operation that it performs."""
     done = subprocess.run(

@@ -10,6 +10,9 @@ import safetensors.numpy
 
 from keras_mmfusion.presets import PresetFileError, weights_file
 
+# No part of this depends on the backend.
+pytestmark = pytest.mark.once
+
 
 def example() -> dict[str, np.ndarray]:
     generator = np.random.default_rng(0)
