@@ -15,6 +15,14 @@ TWO = {"a": SEQUENCE, "b": SEQUENCE[..., :6] + 1}
 CASES = {
     "LSTM": (lambda: layers.LSTM(4, dropout=0.1), SEQUENCE),
     "BlockDropout": (lambda: layers.BlockDropout(0.5, seed=0), SEQUENCE),
+    "GatedJointCrossAttention": (
+        lambda: layers.GatedJointCrossAttention(gate="hierarchical", seed=0),
+        TWO,
+    ),
+    "JointCrossAttention": (
+        lambda: layers.JointCrossAttention(temporal_mixing="conv", causal=True),
+        TWO,
+    ),
     "MaskedDense": (lambda: layers.MaskedDense(4, "relu", 0.1), SEQUENCE),
     "PaddingMask": (layers.PaddingMask, SEQUENCE),
     "SplitAttentionFusion": (

@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from keras_mmfusion.convert import msaf
+from keras_mmfusion.convert import grjca, msaf
 from keras_mmfusion.convert.official_weights import OfficialWeights, assign_all
-from keras_mmfusion.layers import SplitAttentionFusion
+from keras_mmfusion.layers import (
+    GatedJointCrossAttention,
+    JointCrossAttention,
+    SplitAttentionFusion,
+)
 from keras_mmfusion.models import MSAF
 
 
@@ -16,7 +20,8 @@ def load_official(target: Any, state_dict: Mapping[str, Any]) -> list[str]:
     nothing is assigned unless all names and shapes fit.
 
     Args:
-        target: A built `SplitAttentionFusion`, or an `MSAF` of the published
+        target: A built `SplitAttentionFusion`, `JointCrossAttention` or
+            `GatedJointCrossAttention`, or an `MSAF` of the published
             recurrent form.
         state_dict: Official name to NumPy array or PyTorch tensor.
 
@@ -45,9 +50,14 @@ def load_official(target: Any, state_dict: Mapping[str, Any]) -> list[str]:
         assignments = msaf.split_attention(target, source)
     elif isinstance(target, MSAF):
         assignments = msaf.recurrent_network(target, source)
+    elif isinstance(target, JointCrossAttention):
+        assignments = grjca.joint_cross_attention(target, source)
+    elif isinstance(target, GatedJointCrossAttention):
+        assignments = grjca.gated_joint_cross_attention(target, source)
     else:
         raise ValueError(
-            "Official weights exist for SplitAttentionFusion and MSAF. "
+            "Official weights exist for SplitAttentionFusion, MSAF, "
+            "JointCrossAttention and GatedJointCrossAttention. "
             f"Received: {type(target).__name__}"
         )
     source.finish()

@@ -1,5 +1,6 @@
 """An official PyTorch state dict, read with complete accounting."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,17 @@ class OfficialWeights:
             if key not in self.skipped
         }
         self._missing: list[str] = []
+
+    def skip(self, pattern: str) -> None:
+        """Skips the entries whose whole name fits the regular expression."""
+        dead = [key for key in self._left if re.fullmatch(pattern, key)]
+        self.skipped += dead
+        for key in dead:
+            del self._left[key]
+
+    def names(self) -> list[str]:
+        """Names of the entries that are neither taken nor skipped yet."""
+        return list(self._left)
 
     def take(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """The entry `name`, which must have this shape (PyTorch's layout)."""

@@ -1,6 +1,10 @@
 """The published building blocks, one file per named idea."""
 
 from keras_mmfusion.layers.block_dropout import BlockDropout
+from keras_mmfusion.layers.gated_joint_cross_attention import (
+    GatedJointCrossAttention,
+)
+from keras_mmfusion.layers.joint_cross_attention import JointCrossAttention
 from keras_mmfusion.layers.lstm import LSTM
 from keras_mmfusion.layers.masked_dense import MaskedDense
 from keras_mmfusion.layers.padding_mask import PaddingMask
@@ -9,6 +13,8 @@ from keras_mmfusion.layers.split_attention_fusion import SplitAttentionFusion
 __all__ = [
     "LSTM",
     "BlockDropout",
+    "GatedJointCrossAttention",
+    "JointCrossAttention",
     "MaskedDense",
     "PaddingMask",
     "SplitAttentionFusion",
