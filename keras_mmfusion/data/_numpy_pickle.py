@@ -24,6 +24,17 @@ class PickleError(Exception):
         self.offender = offender
 
 
+class LongText:
+    """The bytes of long text, one a character: what arrays are made of.
+
+    Attributes:
+        data: the text in latin-1.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+
 class _Type:
     """A dtype as the pickle describes it: made real only when it is used."""
 
@@ -152,9 +163,8 @@ def _checked_shape(shape: Any) -> tuple[int, ...]:
 def _checked_bytes(
     data: Any, shape: tuple[int, ...], dtype: np.dtype[Any], charge: Charge
 ) -> bytes:
-    if isinstance(data, str):
-        charge(len(data))
-        data = _latin1(data)
+    if isinstance(data, (str, LongText)):
+        data = _latin1(data, charge)
     expected = prod(shape) * dtype.itemsize
     if not isinstance(data, bytes) or len(data) != expected:
         held = len(data) if isinstance(data, bytes) else "no"
@@ -165,7 +175,10 @@ def _checked_bytes(
     return data
 
 
-def _latin1(text: str) -> bytes:
+def _latin1(text: str | LongText, charge: Charge) -> bytes:
+    if isinstance(text, LongText):
+        return text.data
+    charge(len(text))
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
@@ -218,10 +231,11 @@ def _from_buffer(arguments: tuple[Any, ...], charge: Charge) -> NDArray[Any]:
 def _encode(arguments: tuple[Any, ...], charge: Charge) -> bytes:
     _arguments("_codecs.encode", arguments, 2)
     text, encoding = arguments
-    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
+    if not isinstance(text, (str, LongText)) or (
+        encoding not in ("latin1", "latin-1")
+    ):
         raise PickleError("_codecs.encode of something else than latin-1 text")
-    charge(len(text))
-    return _latin1(text)
+    return _latin1(text, charge)
 
 
 def _bytes(arguments: tuple[Any, ...], charge: Charge) -> bytes:
@@ -232,9 +246,10 @@ def _bytes(arguments: tuple[Any, ...], charge: Charge) -> bytes:
     # bytes(10**12) would be as large as it says.
     if isinstance(data, bytes) and len(arguments) == 1:
         return data
-    if isinstance(data, str) and arguments[1:] in (("latin1",), ("latin-1",)):
-        charge(len(data))
-        return _latin1(data)
+    if isinstance(data, (str, LongText)) and (
+        arguments[1:] in (("latin1",), ("latin-1",))
+    ):
+        return _latin1(data, charge)
     raise PickleError("bytes or bytearray of something that is not bytes")
 
 

@@ -18,10 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-
 from keras_mmfusion.data._numpy_pickle import (
     BUILDERS,
+    LongText,
     PickleError,
     apply_builder,
     build_state,
@@ -32,7 +31,7 @@ from keras_mmfusion.data._numpy_pickle import (
 # 12 bytes there, about 70 here). No known file needs more than this beyond
 # twice its size.
 _ALLOWANCE = 64 * 2**20
-# Text can take 4 bytes a character, so long text is looked at first.
+# Text can take 4 bytes a character, so long text is taken apart.
 _LONGEST_TEXT = 2**20
 _LONGEST_LINE = 1024
 # What an instruction may add to memory: its object and a place on the stack.
@@ -203,29 +202,50 @@ class _Machine:
     def _number(self, form: str) -> int:
         return int(struct.unpack(form, self._read(struct.calcsize(form)))[0])
 
-    def _read_counted(self, form: str) -> bytes:
+    def _count(self, form: str) -> int:
         count = self._number(form)
         if count < 0:
             raise PickleError(f"negative length {count}")
-        return self._read(count)
+        if count > self._size - self.position:
+            self._read(count)  # Says that the file is truncated.
+        return count
 
     def _payload(self, form: str) -> bytes:
-        data = self._read_counted(form)
+        data = self._read(self._count(form))
         self.charge(len(data))
         return data
 
-    def _text(self, form: str) -> str:
-        data = self._read_counted(form)
-        # Longer text can only be an array's bytes, which protocol 2 writes
-        # as text. Its characters end at U+00FF and so begin below 0xC4.
-        wide = len(data) > _LONGEST_TEXT and (
-            np.frombuffer(data, np.uint8).max() > 0xC3
-        )
-        if wide:
-            raise PickleError(f"text of {len(data)} bytes")
-        text = _decoded(data, "utf-8")
+    def _text(self, form: str) -> str | LongText:
+        count = self._count(form)
+        if count > _LONGEST_TEXT:
+            return self._long_text(count)
+        text = _decoded(self._read(count), "utf-8")
         self.charge(sys.getsizeof(text))
         return text
+
+    def _long_text(self, count: int) -> LongText:
+        # Text of this length can only be an array's bytes, which protocol 2
+        # writes as characters up to U+00FF. Taken apart piece by piece, it
+        # is never in memory twice.
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        data = io.BytesIO()
+        while count:
+            piece = self._read(min(count, _LONGEST_TEXT))
+            count -= len(piece)
+            try:
+                text = decoder.decode(piece, final=not count)
+                data.write(text.encode("latin-1"))
+            except UnicodeError:
+                raise PickleError("long text that is not latin-1") from None
+            self.charge(len(text))
+        return LongText(data.getvalue())
+
+    def _python_2_text(self, form: str) -> str | LongText:
+        # Python 2 has one type for text and bytes; latin-1 keeps both.
+        data = self._payload(form)
+        if len(data) > _LONGEST_TEXT:
+            return LongText(data)
+        return data.decode("latin-1")
 
     # The stack.
 
@@ -430,9 +450,8 @@ def _steps() -> dict[int, Callable[[_Machine], None]]:
         "\x8a": lambda m: m.long_integer("<B"),
         "\x8b": lambda m: m.long_integer("<i"),
         "G": lambda m: m.push(struct.unpack(">d", m._read(8))[0]),
-        # Python 2 has one type for text and bytes; latin-1 keeps both.
-        "T": lambda m: m.push(m._payload("<i").decode("latin-1")),
-        "U": lambda m: m.push(m._payload("<B").decode("latin-1")),
+        "T": lambda m: m.push(m._python_2_text("<i")),
+        "U": lambda m: m.push(m._python_2_text("<B")),
         "B": lambda m: m.push(m._payload("<I")),
         "C": lambda m: m.push(m._payload("<B")),
         "\x8e": lambda m: m.push(m._payload("<Q")),

@@ -33,6 +33,7 @@ class Streamed:
         lengths: valid steps per sample, shape (N,), where they are known
             without reading. Without them, all-zero steps at the end of a
             sample count as padding, and `lengths()` reads all samples once.
+        source: sample index to the file it is in, for messages.
 
     Example:
 
@@ -54,12 +55,14 @@ class Streamed:
         count: int,
         item_shape: ItemShape,
         lengths: Ints | None = None,
+        source: Callable[[int], object] | None = None,
     ) -> None:
         self._read = read
         self._count = count
         self._item_shape = item_shape
         self._trusted = lengths is not None
         self._lengths = lengths
+        self._source = source
         if lengths is not None and len(lengths) != count:
             raise ValueError(
                 f"`lengths` must have one entry for each of the {count} "
@@ -83,14 +86,12 @@ class Streamed:
             raise IndexError(
                 f"Sample {index} of a column with {self._count} samples."
             )
-        item = np.asarray(self._read(index % self._count))
-        self._check(item, index)
+        item = self._checked(np.asarray(self._read(index % self._count)), index)
         if not self.is_sequence or self._trusted:
-            return item.astype(np.float32, copy=False)
+            return item
         steps = item.any(axis=tuple(range(1, item.ndim)))
         valid = np.flatnonzero(steps)
-        end = int(valid[-1]) + 1 if len(valid) else 0
-        return item[:end].astype(np.float32, copy=False)
+        return item[: int(valid[-1]) + 1 if len(valid) else 0]
 
     def lengths(self) -> Ints:
         if self._lengths is None:
@@ -103,15 +104,24 @@ class Streamed:
             self._lengths = found
         return self._lengths
 
-    def _check(self, item: NDArray[Any], index: int) -> None:
+    def _checked(self, item: NDArray[Any], index: int) -> Floats:
+        where = f"{self._source(index)}: " if self._source else ""
         start = 1 if self.is_sequence else 0
         if item.shape[start:] != self._item_shape[start:] or (
             item.ndim != len(self._item_shape)
         ):
             raise ValueError(
-                f"Sample {index} must have the shape {self._item_shape}. "
-                f"Received: {item.shape}"
+                f"{where}expected sample {index} to have the shape "
+                f"{self._item_shape}. Received: {item.shape}."
             )
+        with np.errstate(over="ignore"):
+            values = item.astype(np.float32, copy=False)
+        if item.dtype.kind == "f" and not np.isfinite(values).all():
+            raise ValueError(
+                f"{where}sample {index} holds NaN or infinity. Expected: "
+                "finite numbers in float32."
+            )
+        return values
 
 
 @dataclass(frozen=True)
@@ -202,6 +212,9 @@ class PaddedRows:
     file: NpyFile
     starts: Ints
     ends: Ints
+
+    def source(self, index: int) -> Path:
+        return self.file.path
 
     def __call__(self, index: int) -> NDArray[Any]:
         row = self.file.rows(index, index + 1)[0]

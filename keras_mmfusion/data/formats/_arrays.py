@@ -101,7 +101,9 @@ def finite(
         return array
     bad = silent = rows_hit = 0
     for _, part in blocks(array):
-        wrong = ~np.isfinite(part)
+        # Columns give float32, in which larger numbers would be infinite.
+        with np.errstate(over="ignore"):
+            wrong = ~np.isfinite(part.astype(np.float32, copy=False))
         if wrong.any():
             minus = int(np.isneginf(part).sum()) if minus_inf_is_zero else 0
             silent += minus
@@ -109,13 +111,15 @@ def finite(
             rows_hit += int(wrong.reshape(len(part), -1).any(axis=1).sum())
     if bad:
         raise ValueError(
-            f"{source}: {what} holds {bad} values that are NaN or infinite, in "
-            f"{rows_hit} of {len(array)} samples. Expected: finite numbers. "
-            "Replace them, or drop these samples, and save the file again."
+            f"{source}: {what} holds {bad} values that are NaN or infinite "
+            f"in float32, in {rows_hit} of {len(array)} samples. Expected: "
+            "finite numbers. Replace them, or drop these samples, and save "
+            "the file again."
         )
     if silent:
         array = np.array(array)
-        array[np.isneginf(array)] = 0
+        for _, part in blocks(array):
+            part[np.isneginf(part)] = 0
         warnings.warn(
             f"{source}: {what} holds {silent} values of -inf in {rows_hit} "
             "samples; they are read as 0, as the format's own code does.",
@@ -124,12 +128,28 @@ def finite(
     return array
 
 
+def array_of(value: object, source: object, what: str) -> Array:
+    """An array, or a list of numbers or names as an array."""
+    if isinstance(value, np.ndarray):
+        return value
+    try:
+        array = np.asarray(value)
+    except (ValueError, OverflowError):
+        array = np.asarray(None)
+    if isinstance(value, (list, tuple)) and array.ndim == 0:
+        raise ValueError(
+            f"{source}: {what} must be a list of as many numbers for every "
+            f"sample. Received: {in_words(value)}, uneven inside."
+        )
+    return array
+
+
 def labels_of(
     value: object, count: int, source: object, what: str
 ) -> NDArray[np.generic]:
     """Labels of shape (N,) or (N, K), without axes of length one."""
-    array = np.asarray(value) if isinstance(value, list) else value
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+    array = array_of(value, source, what)
+    if array.dtype.kind not in "biuf":
         raise ValueError(
             f"{source}: {what} must be numbers. Received: {in_words(value)}."
         )
@@ -202,7 +222,7 @@ def ids_of(value: object, count: int, source: object, what: str) -> list[str]:
 
 def lengths_of(value: object, array: Array, source: object, what: str) -> Ints:
     """Valid steps per sample, if they fit the padded array."""
-    lengths = np.asarray(value)
+    lengths = array_of(value, source, what)
     if lengths.dtype.kind not in "biuf" or lengths.size != len(array):
         raise ValueError(
             f"{source}: {what} must be one number for each of the "

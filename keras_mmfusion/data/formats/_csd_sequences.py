@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from keras_mmfusion.data.formats._arrays import labels_of
 from keras_mmfusion.data.formats._files import require_kind
 from keras_mmfusion.data.formats._hdf5 import (
+    errors_named,
     has,
     numbers,
     open_hdf5,
+    opened,
     subgroup,
 )
 from keras_mmfusion.data.streamed import Streamed
@@ -58,14 +60,19 @@ class _Steps:
             self._open = (os.getpid(), open_hdf5(self.path))
         return self._open[1][f"{self.root}/data"]
 
+    def source(self, index: int) -> Path:
+        return self.path
+
     def __call__(self, index: int) -> NDArray[Any]:
         key, rows = self.rows[index]
         if not len(rows):
             return np.zeros((0, self.width), np.float32)
-        group = subgroup(self._data(), key, self.path)
-        features = numbers(group, "features", self.path)
-        block = features[int(rows[0]) : int(rows[-1]) + 1]
-        steps = np.asarray(block, np.float32)[rows - rows[0]]
+        with errors_named(self.path):
+            group = subgroup(self._data(), key, self.path)
+            features = numbers(group, "features", self.path)
+            block = features[int(rows[0]) : int(rows[-1]) + 1]
+        with np.errstate(over="ignore"):
+            steps = np.asarray(block, np.float32)[rows - rows[0]]
         wrong = ~np.isfinite(steps)
         if wrong.any():
             if not self._warned:
@@ -82,7 +89,7 @@ class _Steps:
 
 def open_sequence(path: Path) -> Sequence:
     require_kind(path, "hdf5", "a .csd file, which is HDF5")
-    with open_hdf5(path) as file:
+    with opened(path) as file:
         roots = list(file)
         if len(roots) != 1:
             raise ValueError(
@@ -116,7 +123,7 @@ def read_segments(
     """Video, number and times of every segment, and the labels."""
     segments, values = [], []
     path = label.path
-    with open_hdf5(path) as file:
+    with opened(path) as file:
         data = file[label.root]["data"]
         for key in data:
             group = subgroup(data, key, path)
@@ -156,7 +163,7 @@ def segment_column(sequence: Sequence, segments: list[Segment]) -> Streamed:
     rows: list[tuple[str, NDArray[Any]]] = []
     widths: set[int] = set()
     cache: dict[str, Times] = {}
-    with open_hdf5(path) as file:
+    with opened(path) as file:
         data = file[sequence.root]["data"]
 
         def times_of(key: str) -> Times | None:
@@ -185,7 +192,8 @@ def segment_column(sequence: Sequence, segments: list[Segment]) -> Streamed:
         )
     reader = _Steps(path, sequence.root, rows)
     reader.width = widths.pop()
-    return Streamed(reader, len(rows), (None, reader.width))
+    shape = (None, reader.width)
+    return Streamed(reader, len(rows), shape, source=reader.source)
 
 
 def _rows(

@@ -1,5 +1,7 @@
 """HDF5 files that may not lead out of themselves."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from types import ModuleType
@@ -38,6 +40,31 @@ def open_hdf5(path: Path) -> Any:
             f"{path}: cannot be opened as HDF5: {error}. It is probably "
             "truncated; download it again and compare its size."
         ) from None
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """The file, open for reading; damage in it becomes an `OSError`."""
+    with errors_named(path), open_hdf5(path) as file:
+        yield file
+
+
+@contextmanager
+def errors_named(path: Path) -> Iterator[None]:
+    """Errors of the HDF5 library as an `OSError` that names the file."""
+    try:
+        yield
+    except Exception as error:
+        # The library raises RuntimeError, KeyError, TypeError and more for
+        # damage, none of which names the file. Ours do.
+        named = isinstance(error, (ValueError, OSError))
+        if isinstance(error, ImportError) or (
+            named and str(path) in str(error)
+        ):
+            raise
+        raise OSError(
+            f"{path}: the HDF5 file is damaged: {error}. Download it again."
+        ) from error
 
 
 def has(group: Any, name: str) -> bool:

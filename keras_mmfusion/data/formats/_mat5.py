@@ -46,7 +46,9 @@ def read_mat(path: Path, name: str) -> NDArray[Any]:
         ValueError: if it is missing, no real numeric array, or truncated.
     """
     data = memoryview(path.read_bytes())
-    if len(data) < _HEADER or bytes(data[126:128]) not in (b"IM", b"MI"):
+    if len(data) < _HEADER:
+        raise ValueError(f"{path}: truncated within its header of 128 bytes.")
+    if bytes(data[126:128]) not in (b"IM", b"MI"):
         raise ValueError(
             f"{path}: expected a MATLAB 5 file (`save -v7`). Received: a file "
             "with another header. Save it again with that option."

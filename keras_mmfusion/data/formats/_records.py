@@ -11,6 +11,7 @@ from keras_mmfusion.data.columns import Column
 from keras_mmfusion.data.dataset import Split
 from keras_mmfusion.data.formats._arrays import (
     Array,
+    array_of,
     finite,
     in_words,
     labels_of,
@@ -86,7 +87,7 @@ def read_records(
             )
         features, label, segment = record
         _read_features(read, features, source, what)
-        labels.append(np.ravel(np.asarray(label)))
+        labels.append(np.ravel(array_of(label, source, f"{what}, its label,")))
         read.ids.append(text_of(segment, source, f"{what}, its segment,"))
     if len({label.shape for label in labels}) != 1:
         raise ValueError(
@@ -110,6 +111,13 @@ def _read_features(
     ):
         array = number_array(value, 2, source, f"{what}/{name}")
         target.append(finite(array, source, f"{what}/{name}"))
+    if not isinstance(words, (list, tuple, np.ndarray)) or (
+        isinstance(words, np.ndarray) and words.ndim != 1
+    ):
+        raise ValueError(
+            f"{source}: the words of {what} must be a list of words. "
+            f"Received: {in_words(words)}."
+        )
     counts = {len(words), len(visual), len(acoustic)}
     if len(counts) > 1:
         raise ValueError(
@@ -122,7 +130,7 @@ def _read_features(
         read.word_ids.append(np.asarray(words).reshape(-1, 1))
     else:
         read.words.append([text_of(w, source, what) for w in words])
-    if len(features) == 4:
+    if len(features) == 4 and isinstance(features[3], (list, tuple)):
         read.words.append([text_of(w, source, what) for w in features[3]])
 
 

@@ -31,6 +31,14 @@ def sequence_columns(
     Returns:
         Split to modality to column.
     """
+    for split, given in arrays.items():
+        counts = {name: len(array) for name, array in given.items()}
+        if len(set(counts.values())) != 1:
+            raise ValueError(
+                f"{source}: {split!r} must have as many samples in every "
+                f"modality. Received: {counts}. The file mixes parts of "
+                "different data sets or is damaged."
+            )
     spans = {
         split: {name: nonzero_spans(array) for name, array in given.items()}
         for split, given in arrays.items()

@@ -74,6 +74,9 @@ class _Features:
     paths: Sequence[Path]
     sequence: bool
 
+    def source(self, index: int) -> Path:
+        return self.paths[index]
+
     def __call__(self, index: int) -> NDArray[Any]:
         values = _load(self.paths[index])
         return np.atleast_2d(values) if self.sequence else values
@@ -91,10 +94,6 @@ def _load(path: Path) -> NDArray[Any]:
         values = np.stack(frames)
     else:
         values = np.squeeze(NpyFile.open(path).array())
-    if not np.isfinite(values).all():
-        raise ValueError(
-            f"{path}: holds NaN or infinity. Expected: finite numbers."
-        )
     return values
 
 
@@ -294,7 +293,8 @@ def _column(root: Path, folder: str, names: list[str]) -> Streamed:
         )
     width = widths.pop()
     shape = (None, width) if sequence else (width,)
-    return Streamed(_Features(paths, sequence), len(paths), shape)
+    reader = _Features(paths, sequence)
+    return Streamed(reader, len(paths), shape, source=reader.source)
 
 
 def _squeezed_shape(path: Path) -> tuple[int, ...]:

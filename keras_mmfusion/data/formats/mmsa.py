@@ -87,7 +87,8 @@ def read(source: Source, label: str = "regression_labels") -> MultimodalDataset:
     lengths: dict[str, dict[str, Ints]] = {}
     for split in SPLITS:
         keys = [*_KEYS.values(), label, "id"]
-        entry = require_keys(data[split], keys, source.path, f"{split!r}")
+        entry = dict(require_keys(data[split], keys, source.path, f"{split!r}"))
+        data[split] = entry
         arrays[split], lengths[split] = {}, {}
         for name, key in _KEYS.items():
             what = f"{split}/{key}"
@@ -191,12 +192,20 @@ def _entry(split: Split, words: list[list[str]] | None) -> dict[str, Any]:
 def texts(source: Source) -> dict[str, list[list[str]]]:
     """Words of every sample, from `raw_text`."""
     data = require_keys(source.content(), SPLITS, source.path, "an MMSA file")
-    found = {}
+    found: dict[str, list[list[str]]] = {}
     for split in SPLITS:
         entry = require_keys(data[split], ["raw_text"], source.path, split)
+        what = f"{split}/raw_text"
+        raw = entry["raw_text"]
+        if not isinstance(raw, (list, tuple, np.ndarray)) or (
+            np.asarray(raw, object).ndim == 0
+        ):
+            raise ValueError(
+                f"{source.path}: {what} must be a list of texts. "
+                f"Received: {in_words(raw)}."
+            )
         found[split] = [
-            text_of(text, source.path, f"{split}/raw_text").split()
-            for text in entry["raw_text"]
+            text_of(text, source.path, what).split() for text in raw
         ]
     return found
 

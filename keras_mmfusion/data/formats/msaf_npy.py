@@ -167,11 +167,13 @@ def _side(
 
 def _column(file: NpyFile, side: Side, first: Ints, last: Ints) -> Streamed:
     starts = first if side == "left" else np.zeros_like(first)
+    reader = PaddedRows(file, starts, last)
     return Streamed(
-        PaddedRows(file, starts, last),
+        reader,
         len(starts),
         (None, file.shape[2]),
-        lengths=last - starts,
+        last - starts,
+        reader.source,
     )
 
 

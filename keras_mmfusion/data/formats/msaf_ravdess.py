@@ -78,6 +78,9 @@ class _Frames:
 
     clips: Sequence[_Clip]
 
+    def source(self, index: int) -> Path:
+        return self.clips[index].frames[0].parent
+
     def __call__(self, index: int) -> NDArray[Any]:
         images = [read_image(path) for path in self.clips[index].frames]
         shapes = {image.shape for image in images}
@@ -95,14 +98,11 @@ class _Coefficients:
 
     clips: Sequence[_Clip]
 
+    def source(self, index: int) -> Path:
+        return self.clips[index].mfcc.path
+
     def __call__(self, index: int) -> NDArray[Any]:
-        values = self.clips[index].mfcc.array().T
-        if not np.isfinite(values).all():
-            raise ValueError(
-                f"{self.clips[index].mfcc.path}: holds NaN or infinity. "
-                "Expected: finite numbers."
-            )
-        return values
+        return self.clips[index].mfcc.array().T
 
 
 def _inner(path: Path) -> str:
@@ -210,15 +210,17 @@ def _features(clips: list[_Clip]) -> dict[str, Column]:
     steps = np.asarray([clip.mfcc.shape[1] for clip in clips], np.int64)
     counts = np.asarray([len(clip.frames) for clip in clips], np.int64)
     size = read_image(clips[0].frames[0]).shape
+    frames, coefficients = _Frames(clips), _Coefficients(clips)
     return {
         "audio": Streamed(
-            _Coefficients(clips),
+            coefficients,
             len(clips),
             (None, clips[0].mfcc.shape[0]),
-            lengths=steps,
+            steps,
+            coefficients.source,
         ),
         "video": Streamed(
-            _Frames(clips), len(clips), (None, *size), lengths=counts
+            frames, len(clips), (None, *size), counts, frames.source
         ),
     }
 

@@ -74,13 +74,11 @@ def has_plain_ids(source: Source) -> bool:
     for split in SPLITS:
         if isinstance(data.get(split), dict):
             ids = data[split].get("id")
-            return (
-                ids is not None
-                and np.ravel(
-                    np.asarray(ids[0] if len(ids) else "", object)
-                ).size
-                == 1
-            )
+            if not isinstance(ids, (list, tuple, np.ndarray)):
+                return False
+            array = np.asarray(ids, object)
+            # (N,) names, or (N, 1) of them.
+            return array.ndim == 1 or array.shape[1:] == (1,)
     return False
 
 
@@ -116,7 +114,8 @@ def read_three(
     chosen: dict[str, Array | None] = {}
     for split in SPLITS:
         keys = [*KEYS.values(), "labels"]
-        entry = require_keys(data[split], keys, path, f"{split!r}")
+        entry = dict(require_keys(data[split], keys, path, f"{split!r}"))
+        data[split] = entry
         arrays[split] = {}
         for name, key in KEYS.items():
             what = f"{split}/{key}"
@@ -127,11 +126,18 @@ def read_three(
         chosen[split] = None if kept is None else kept(arrays[split]["text"])
     columns = sequence_columns(path, arrays)
     labels: dict[str, Array] = {}
-    task: Task = "regression"
+    tasks: set[Task] = set()
     for split in SPLITS:
-        count = len(arrays[split]["text"])
-        labels[split], task = _labels(data[split]["labels"], count, path, split)
-    labels, task, class_names = _classes(labels, task)
+        labels[split], task = _labels(
+            data[split]["labels"], len(arrays[split]["text"]), path, split
+        )
+        tasks.add(task)
+    if len(tasks) > 1:
+        raise ValueError(
+            f"{path}: the labels are pairs of 0 and 1 in some splits only. "
+            "Expected: labels of one shape. Different files were mixed."
+        )
+    labels, task, class_names = _classes(labels, tasks.pop())
     splits = {}
     for split in SPLITS:
         ids = data[split].get("id")

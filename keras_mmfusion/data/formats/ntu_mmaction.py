@@ -107,13 +107,13 @@ def _check_clip(path: Path, clip: Any, index: int) -> None:
     keypoint = number_array(clip["keypoint"], 4, path, f"{where}/keypoint")
     finite(keypoint, path, f"{where}/keypoint")
     frames, label = clip["total_frames"], clip["label"]
-    if frames != keypoint.shape[1]:
+    if not _is_count(frames) or frames != keypoint.shape[1]:
         raise ValueError(
-            f"{path}: {where} declares {frames!r} frames. Received: "
+            f"{path}: {where} declares {str(frames)[:30]} frames. Received: "
             f"keypoints of shape {keypoint.shape} (persons, frames, joints, "
             "coordinates)."
         )
-    if not isinstance(label, (int, np.integer)) or label < 0:
+    if not _is_count(label):
         raise ValueError(
             f"{path}: {where}/label must be a class from 0. "
             f"Received: {str(label)[:30]}."
@@ -127,6 +127,10 @@ def _check_clip(path: Path, clip: Any, index: int) -> None:
                 f"{path}: {what} must have the shape {keypoint.shape[:3]}. "
                 f"Received: {score.shape}."
             )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and 0 <= int(value) < 2**31
 
 
 def _features(path: Path, clips: Sequence[dict[str, Any]]) -> dict[str, Column]:

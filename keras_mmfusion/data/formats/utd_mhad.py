@@ -73,13 +73,12 @@ class _Clips:
     paths: Sequence[Path]
     modality: str
 
+    def source(self, index: int) -> Path:
+        return self.paths[index]
+
     def __call__(self, index: int) -> NDArray[Any]:
         path = self.paths[index]
         values = read_mat(path, _KEYS[self.modality])
-        if not np.isfinite(values).all():
-            raise ValueError(
-                f"{path}: holds NaN or infinity. Expected: finite numbers."
-            )
         if self.modality == "inertial":
             return values
         if values.ndim == 2:  # MATLAB drops a last axis of length 1.
@@ -172,7 +171,8 @@ def _column(modality: str, paths: list[Path]) -> Streamed:
         raise ValueError(
             f"{paths[0]}: {_KEYS[modality]!r} has the shape {first.shape}."
         )
-    return Streamed(reader, len(paths), (None, *first.shape[1:]))
+    shape = (None, *first.shape[1:])
+    return Streamed(reader, len(paths), shape, source=reader.source)
 
 
 def write(dataset: MultimodalDataset, path: str | Path) -> None:

@@ -360,7 +360,7 @@ def test_h5py_and_pillow_are_imported_only_where_used(tmp_path):
     )
     if "keras" in sys.modules:  # Keras itself imports h5py.
         code = ex.WITHOUT_KERAS + code
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
