@@ -15,6 +15,10 @@ TWO = {"a": SEQUENCE, "b": SEQUENCE[..., :6] + 1}
 CASES = {
     "LSTM": (lambda: layers.LSTM(4, dropout=0.1), SEQUENCE),
     "BlockDropout": (lambda: layers.BlockDropout(0.5, seed=0), SEQUENCE),
+    "CausalTemporalConvolution": (
+        lambda: layers.CausalTemporalConvolution(4, dilation=2),
+        SEQUENCE,
+    ),
     "GatedJointCrossAttention": (
         lambda: layers.GatedJointCrossAttention(gate="hierarchical", seed=0),
         TWO,
@@ -25,6 +29,7 @@ CASES = {
     ),
     "MaskedDense": (lambda: layers.MaskedDense(4, "relu", 0.1), SEQUENCE),
     "PaddingMask": (layers.PaddingMask, SEQUENCE),
+    "ResampleTime": (lambda: layers.ResampleTime(4), TWO),
     "SplitAttentionFusion": (
         lambda: layers.SplitAttentionFusion(4, segments=2, block_dropout=0.2),
         TWO,

@@ -1,6 +1,9 @@
 """The published building blocks, one file per named idea."""
 
 from keras_mmfusion.layers.block_dropout import BlockDropout
+from keras_mmfusion.layers.causal_temporal_convolution import (
+    CausalTemporalConvolution,
+)
 from keras_mmfusion.layers.gated_joint_cross_attention import (
     GatedJointCrossAttention,
 )
@@ -8,14 +11,17 @@ from keras_mmfusion.layers.joint_cross_attention import JointCrossAttention
 from keras_mmfusion.layers.lstm import LSTM
 from keras_mmfusion.layers.masked_dense import MaskedDense
 from keras_mmfusion.layers.padding_mask import PaddingMask
+from keras_mmfusion.layers.resample_time import ResampleTime
 from keras_mmfusion.layers.split_attention_fusion import SplitAttentionFusion
 
 __all__ = [
     "LSTM",
     "BlockDropout",
+    "CausalTemporalConvolution",
     "GatedJointCrossAttention",
     "JointCrossAttention",
     "MaskedDense",
     "PaddingMask",
+    "ResampleTime",
     "SplitAttentionFusion",
 ]

@@ -17,7 +17,6 @@ from keras_mmfusion.layers.joint_cross_attention import (
     JointCrossAttention,
     check_mixing,
     check_sequences,
-    mask_steps,
 )
 from keras_mmfusion.layers.modality_dict import (
     as_list,
@@ -25,6 +24,7 @@ from keras_mmfusion.layers.modality_dict import (
     modality_order,
     modality_shapes,
 )
+from keras_mmfusion.ops.masking import mask_steps
 from keras_mmfusion.registry import register
 from keras_mmfusion.types import Modalities, Shape, Tensor
 

@@ -22,6 +22,7 @@ from keras_mmfusion.layers.modality_dict import (
     modality_shapes,
 )
 from keras_mmfusion.layers.temporal_mixing import MIXINGS, TemporalMixing
+from keras_mmfusion.ops.masking import any_mask, mask_steps
 from keras_mmfusion.registry import register
 from keras_mmfusion.types import Modalities, Shape, Tensor
 
@@ -307,22 +308,6 @@ def _causal_correlation(
         f"count_{modality}": counts[:, -1],
     }
     return ops.cast(correlation, key.dtype), carried
-
-
-def mask_steps(x: Tensor, mask: Tensor | None) -> Tensor:
-    """x (B, T, C), zero where the mask (B, T) is not set."""
-    return x if mask is None else x * ops.cast(mask, x.dtype)[..., None]
-
-
-def any_mask(masks: Sequence[Tensor | None]) -> Tensor | None:
-    """Steps at which any modality is valid; `None` for all."""
-    result = None
-    for mask in masks:
-        if mask is None:
-            return None
-        mask = ops.cast(mask, "bool")
-        result = mask if result is None else ops.logical_or(result, mask)
-    return result
 
 
 def last_steps(past: Tensor, x: Tensor) -> Tensor:

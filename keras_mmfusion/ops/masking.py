@@ -4,6 +4,8 @@ A mask has shape (B, T) for a sequence and (B,) for a vector. It is True where
 the sample has data.
 """
 
+from collections.abc import Sequence
+
 from keras import ops
 
 from keras_mmfusion.types import Tensor
@@ -65,3 +67,19 @@ def segment_membership(mask: Tensor, segments: int) -> Tensor:
     segment = ops.minimum((count - 1) // width, segments - 1)
     one_hot = ops.equal(segment[..., None], ops.arange(segments))
     return ops.logical_and(one_hot, mask[..., None])
+
+
+def mask_steps(x: Tensor, mask: Tensor | None) -> Tensor:
+    """x (B, T, C), zero where the mask (B, T) is not set."""
+    return x if mask is None else x * ops.cast(mask, x.dtype)[..., None]
+
+
+def any_mask(masks: Sequence[Tensor | None]) -> Tensor | None:
+    """Steps at which any modality is valid; `None` for all."""
+    result = None
+    for mask in masks:
+        if mask is None:
+            return None
+        mask = ops.cast(mask, "bool")
+        result = mask if result is None else ops.logical_or(result, mask)
+    return result

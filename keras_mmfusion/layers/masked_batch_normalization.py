@@ -1,0 +1,24 @@
+"""Batch normalisation that leaves padding out and at zero."""
+
+from typing import Any
+
+import keras
+
+from keras_mmfusion.ops.masking import mask_steps
+from keras_mmfusion.types import Tensor
+
+
+class MaskedBatchNormalization(keras.layers.BatchNormalization):
+    """Keras' layer, with PyTorch's constants and zeros where masked."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(momentum=0.9, epsilon=1e-5, **kwargs)
+
+    def call(
+        self,
+        inputs: Tensor,
+        training: bool | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        outputs = super().call(inputs, training=training, mask=mask)
+        return mask_steps(outputs, mask)
