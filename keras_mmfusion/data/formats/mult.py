@@ -138,25 +138,35 @@ def read_three(
             "Expected: labels of one shape. Different files were mixed."
         )
     labels, task, class_names = _classes(labels, tasks.pop())
-    splits = {}
-    for split in SPLITS:
-        ids = data[split].get("id")
-        groups = {}
-        if ids is not None:
-            raw = ids
-            ids = ids_of(raw, len(labels[split]), path, f"{split}/id")
-            groups = _groups(raw)
-        rows = chosen[split]
-        features: dict[str, Column] = columns[split]
-        if rows is not None:
-            features = {k: Selected(c, rows) for k, c in features.items()}
-            ids = ids if ids is None else [ids[row] for row in rows]
-            labels[split] = labels[split][rows]
-            groups = {key: values[rows] for key, values in groups.items()}
-        splits[split] = make_split(
-            path, split, features, labels[split], ids, groups
+    splits = {
+        split: _split(
+            path, split, columns[split], labels[split], data[split], rows
         )
+        for split, rows in chosen.items()
+    }
     return make_dataset(path, layout, splits, task, class_names)
+
+
+def _split(
+    path: Path,
+    name: str,
+    features: dict[str, Column],
+    labels: Array,
+    entry: dict[str, Any],
+    rows: Array | None,
+) -> Split:
+    """A split, of the given rows or of all."""
+    ids: list[str] | None = None
+    groups: dict[str, Array] = {}
+    if entry.get("id") is not None:
+        ids = ids_of(entry["id"], len(labels), path, f"{name}/id")
+        groups = _groups(entry["id"])
+    if rows is not None:
+        features = {k: Selected(c, rows) for k, c in features.items()}
+        ids = ids if ids is None else [ids[row] for row in rows]
+        labels = labels[rows]
+        groups = {key: values[rows] for key, values in groups.items()}
+    return make_split(path, name, features, labels, ids, groups)
 
 
 def _groups(ids: Any) -> dict[str, Array]:

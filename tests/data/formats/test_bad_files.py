@@ -16,7 +16,8 @@ import pytest
 from keras_mmfusion.data import load
 from keras_mmfusion.data.formats import FORMATS, load_file
 from tests.data.formats import examples as ex
-from tests.data.formats.bad_files import BAD_FILES, CANARY
+from tests.data.formats.bad_files import BAD_FILES
+from tests.data.formats.damage import CANARY
 
 pytestmark = pytest.mark.once
 
