@@ -19,6 +19,7 @@ from keras_mmfusion.evaluation.training import (
     predictions,
     restricted,
 )
+from keras_mmfusion.metrics.additive import additive_form
 
 # Severity is, in this order: share of samples; share of a sequence's steps;
 # the same; deviations of a feature; share of the median length; of samples.
@@ -298,9 +299,9 @@ def _metric(
         metric = "accuracy" if several and whole else "mae"
     if isinstance(metric, str):
         found = getattr(metrics, metric, None)
-        if metric not in metrics.__all__ or not callable(found):
+        if found is None or additive_form(found) is None:
             raise ValueError(
-                "Expected `metric` as the name of a function in "
+                "Expected `metric` as the name of a metric (y, p) -> float in "
                 f"keras_mmfusion.metrics. Received: {metric!r}"
             )
         name, function = metric, found
