@@ -18,6 +18,7 @@ from keras_mmfusion.data.formats import (
     multibench,
     ntu_mmaction,
     ntu_skeleton,
+    own_arrays,
     utd_mhad,
 )
 from keras_mmfusion.data.formats._files import why_not_data
@@ -39,6 +40,7 @@ _MODULES = (
     ntu_skeleton,
     affwild2,
     utd_mhad,
+    own_arrays,
 )
 FORMATS: dict[str, Format] = {m.FORMAT.name: m.FORMAT for m in _MODULES}
 

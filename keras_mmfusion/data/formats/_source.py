@@ -1,5 +1,6 @@
 """A path that is being recognised, and what the formats have in common."""
 
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,18 @@ class Source:
             self._content = load_pickle(self.path)
             self._read = True
         return self._content
+
+    def members(self) -> list[str]:
+        """Names of the arrays in an .npz archive."""
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                names = archive.namelist()
+        except (zipfile.BadZipFile, OSError) as error:
+            raise ValueError(
+                f"{self.path}: the .npz archive is truncated or damaged: "
+                f"{error}. Download or write it again."
+            ) from None
+        return [name.removesuffix(".npy") for name in names]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ frame. They are read when they are asked for.
 
 import re
 import warnings
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,9 +50,7 @@ Entries = dict[str, dict[str, Any]]
 
 def mismatch(source: Source) -> str:
     if source.kind == "npz":
-        with zipfile.ZipFile(source.path) as archive:
-            names = archive.namelist()
-        if not any(name.endswith("_corpus.npy") for name in names):
+        if not any(n.endswith("_corpus") for n in source.members()):
             return "no *_corpus in the .npz"
         return ""
     if source.kind != "folder":

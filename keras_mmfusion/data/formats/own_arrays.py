@@ -1,0 +1,216 @@
+"""A user's own features: one .npz of arrays, or one CSV table.
+
+`.npz`: an array per modality, (N, T, C) zero-padded or (N, C), `labels` (N,)
+or (N, K), `split` (N,) of "train", "valid" and "test", and optionally `ids`
+(N,). CSV: a row per sample with columns `labels`, `split`, optionally `ids`,
+and `<modality>.<i>` for the numbers of each modality's vector. Whole-numbered
+labels from 0 are classes, others regression targets.
+"""
+
+import csv
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keras_mmfusion.data.columns import Padded, Vectors
+from keras_mmfusion.data.dataset import MultimodalDataset, Task
+from keras_mmfusion.data.formats._build import (
+    SPLITS,
+    make_dataset,
+    make_split,
+)
+from keras_mmfusion.data.formats._files import require_kind, written
+from keras_mmfusion.data.formats._source import Format, Source
+
+Arrays = dict[str, NDArray[Any]]
+
+_LAYOUT = (
+    "an .npz of an array per modality, labels and split; or a .csv with "
+    "columns labels, split and <modality>.<i>"
+)
+
+
+def mismatch(source: Source) -> str:
+    if source.kind == "npz":
+        names = set(source.members())
+    elif source.kind == "text":
+        with source.path.open(encoding="utf-8-sig", newline="") as file:
+            names = set(next(csv.reader(file), []))
+    else:
+        return "neither .npz nor CSV"
+    missing = {"labels", "split"} - names
+    return f"no {' and '.join(sorted(missing))}" if missing else ""
+
+
+def read(source: Source) -> MultimodalDataset:
+    """Read a user's own arrays; see the layout above."""
+    path = source.path
+    arrays = _read_npz(path) if source.kind == "npz" else _read_csv(path)
+    labels = _labels(path, arrays.pop("labels"))
+    split = arrays.pop("split").astype(str)
+    ids = arrays.pop("ids", np.arange(len(labels))).astype(str)
+    _check(path, arrays, labels, split, ids)
+    whole = labels.ndim == 1 and (labels % 1 == 0).all() and labels.min() >= 0
+    task: Task = "classification" if whole else "regression"
+    splits = {}
+    for name in [s for s in SPLITS if (split == s).any()]:
+        own = split == name
+        features = {
+            m: Vectors(x[own]) if x.ndim == 2 else Padded(x[own])
+            for m, x in arrays.items()
+        }
+        y = labels[own].astype(int) if whole else labels[own]
+        splits[name] = make_split(path, name, features, y, list(ids[own]))
+    names = [str(c) for c in range(int(labels.max()) + 1)] if whole else None
+    return make_dataset(path, "own arrays", splits, task, names)
+
+
+def write(dataset: MultimodalDataset, path: str | Path) -> None:
+    """Write a data set as one .npz of this layout.
+
+    Raises:
+        FileExistsError: if something is at `path` already.
+    """
+    splits = dataset.splits
+    longest = {
+        m: max(int(s.features[m].lengths().max()) for s in splits.values())
+        for m in dataset.modalities
+    }
+    arrays: Arrays = {
+        "labels": np.concatenate([s.labels for s in splits.values()]),
+        "split": np.repeat(list(splits), [len(s) for s in splits.values()]),
+        "ids": np.concatenate([s.ids for s in splits.values()]),
+    }
+    inputs = [s.arrays()[0] for s in splits.values()]
+    for m, steps in longest.items():
+        parts = [_to_length(x[m], steps) for x in inputs]
+        arrays[m] = np.concatenate(parts)
+    with written(path) as unfinished, unfinished.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def _to_length(x: NDArray[Any], steps: int) -> NDArray[Any]:
+    if x.ndim == 2:
+        return x
+    missing = [(0, 0), (0, max(0, steps - x.shape[1]))]
+    return np.pad(x, missing + [(0, 0)] * (x.ndim - 2))
+
+
+def _read_npz(path: Path) -> Arrays:
+    require_kind(path, "npz", _LAYOUT)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {
+                info.filename.removesuffix(".npy"): _member(archive, info)
+                for info in archive.infolist()
+            }
+    except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+        raise ValueError(
+            f"{path}: damaged, or not plain numbers and texts: {error}"
+        ) from None
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
+    """An array, if its header does not claim more than the archive says."""
+    with archive.open(info) as file:
+        version = np.lib.format.read_magic(file)
+        header = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = header(file)
+        claimed = int(np.prod(shape, dtype=object)) * dtype.itemsize
+        if dtype.hasobject or claimed > info.file_size:
+            raise ValueError(
+                f"member {info.filename!r} claims {dtype} {shape}, "
+                f"{claimed} bytes of {info.file_size}"
+            )
+    with archive.open(info) as file:
+        return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+
+
+def _read_csv(path: Path) -> Arrays:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        header, *rows = [row for row in csv.reader(file) if row]
+    uneven = [i for i, row in enumerate(rows, 2) if len(row) != len(header)]
+    if not rows or uneven or len(set(header)) != len(header):
+        raise ValueError(
+            f"{path}: expected {len(header)} different columns and as many "
+            f"values in every row. Received: {len(rows)} rows, uneven ones: "
+            f"{uneven[:5]}, columns {header[:8]}"
+        )
+    columns = dict(zip(header, np.array(rows).T, strict=True))
+    arrays: Arrays = {}
+    for key in ("split", "ids"):
+        if key in columns:
+            arrays[key] = columns.pop(key)
+    try:
+        arrays["labels"] = columns.pop("labels").astype(float)
+        for m in dict.fromkeys(name.rpartition(".")[0] for name in columns):
+            own = [v for n, v in columns.items() if n.rpartition(".")[0] == m]
+            arrays[m] = np.stack(own, axis=1).astype(np.float32)
+    except ValueError as error:
+        raise ValueError(f"{path}: a value is no number: {error}") from None
+    if "" in arrays:
+        strangers = [n for n in columns if "." not in n]
+        raise ValueError(
+            f"{path}: columns must be named labels, split, ids or "
+            f"<modality>.<i>. Received: {strangers}"
+        )
+    return arrays
+
+
+def _labels(path: Path, labels: NDArray[Any]) -> NDArray[Any]:
+    if labels.dtype.kind not in "fiub" or not np.isfinite(labels).all():
+        raise ValueError(
+            f"{path}: labels must be finite numbers. Received: {labels.dtype}, "
+            f"for example {labels.ravel()[:3]}"
+        )
+    return labels
+
+
+def _check(
+    path: Path,
+    arrays: Arrays,
+    labels: NDArray[Any],
+    split: NDArray[Any],
+    ids: NDArray[Any],
+) -> None:
+    counts = {m: len(x) for m, x in arrays.items()}
+    counts |= {"labels": len(labels), "split": len(split), "ids": len(ids)}
+    unknown = sorted(set(split.tolist()) - set(SPLITS))
+    if len(set(counts.values())) > 1 or not len(labels) or not arrays:
+        raise ValueError(
+            f"{path}: expected one modality or more and as many labels and "
+            f"splits as samples. Received: {counts}"
+        )
+    if unknown:
+        raise ValueError(
+            f"{path}: splits must be {list(SPLITS)}. Received: {unknown[:5]}"
+        )
+    ranks = {m: x.shape for m, x in arrays.items() if x.ndim < 2}
+    kinds = {m: x.dtype for m, x in arrays.items() if x.dtype.kind not in "fiu"}
+    if ranks or kinds:
+        raise ValueError(
+            f"{path}: a modality is an array of numbers of shape (N, T, C) or "
+            f"(N, C). Received: {ranks or kinds}"
+        )
+    bad = {m: int((~np.isfinite(x)).sum()) for m, x in arrays.items()}
+    if any(bad.values()):
+        raise ValueError(
+            f"{path}: features must be finite. Received: NaN or infinite "
+            f"values {bad}. A missing modality is all zeros."
+        )
+
+
+FORMAT = Format(
+    name="arrays",
+    layout=_LAYOUT,
+    mismatch=mismatch,
+    read=read,
+    write=write,
+)
