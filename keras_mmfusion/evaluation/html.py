@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _DRAWN_MODELS = 6
 _SETTINGS_CHARACTERS = 60_000
 _COLUMNS = 4
+_NO_FIGURES = "Figures need matplotlib: pip install 'keras_mmfusion[plot]'."
 
 
 def render_page(result: "Result") -> str:
@@ -98,6 +99,10 @@ def _time(stamp: str) -> str:
     return f"{stamp[:16].replace('T', ' ')} UTC"
 
 
+def _words(metric: str) -> str:
+    return metric.replace("_", " ")
+
+
 def _number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}" if np.isfinite(value) else "undefined"
 
@@ -125,7 +130,7 @@ def _scores(result: "Result") -> str:
         "shows training, the interval the choice of test samples. Grey: "
         "constant predictions."
     )
-    return h.table(["", *metrics], rows, caption)
+    return h.table(["", *map(_words, metrics)], rows, caption)
 
 
 def _paired(result: "Result") -> str:
@@ -196,14 +201,24 @@ def _figures(
 ) -> list[str]:
     """Figures with headings, the first model open; or why there are none."""
     try:
-        drawn = [
+        drawn = _drawn(make, result)
+    except ImportError:
+        return [h.paragraph(_NO_FIGURES, "quiet")]
+    parts = [f"<h3>{h.escape(title)}</h3>\n{svg}" for title, svg in drawn[:1]]
+    return parts + [h.details(title, svg) for title, svg in drawn[1:]]
+
+
+def _drawn(
+    make: Callable[["Result"], Figures], result: "Result"
+) -> list[tuple[str, str]]:
+    import matplotlib
+
+    # Names of classes and modalities are no formulas.
+    with matplotlib.rc_context({"text.parse_math": False}):
+        return [
             (title, h.figure(figure, f"{make.__name__[1:]}{index}", title))
             for index, (title, figure) in enumerate(make(result))
         ]
-    except ImportError as error:
-        return [h.paragraph(str(error), "quiet")]
-    parts = [f"<h3>{h.escape(title)}</h3>\n{svg}" for title, svg in drawn[:1]]
-    return parts + [h.details(title, svg) for title, svg in drawn[1:]]
 
 
 def _training_figures(result: "Result") -> Figures:
@@ -286,7 +301,8 @@ def _seeds(result: "Result", name: str) -> str:
         )
         for run in model.runs
     ]
-    head = ["seed", "epoch", result.choices["select"], *metrics, "training"]
+    head = ["seed", "epoch", result.choices["select"]]
+    head += [*map(_words, metrics), "training"]
     caption = f"{name}: {model.parameters:,} values in its weights."
     return h.table(head, rows, caption)
 

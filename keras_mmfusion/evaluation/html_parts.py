@@ -17,7 +17,7 @@ _METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
 
 STYLE = """
 body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Arial, sans-serif;
-  color: #1c1e21; background: #fff; max-width: 62rem; margin: 2.5rem auto;
+  color: #1c1e21; background: #fff; max-width: 66rem; margin: 2.5rem auto;
   padding: 0 1.25rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .25rem; }
 h2 { font-size: 1.25rem; margin: 2.5rem 0 .5rem; padding-bottom: .25rem;
@@ -28,10 +28,11 @@ p, ul { max-width: 44rem; }
 .quiet, caption, small { color: #5a6069; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; margin: .75rem 0 1rem;
-  font-variant-numeric: tabular-nums; }
+  font-size: .94rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-size: .875rem; padding-bottom: .35rem; }
-th, td { text-align: right; padding: .3rem .8rem; vertical-align: top;
+th, td { text-align: right; padding: .3rem .6rem; vertical-align: top;
   border-bottom: 1px solid #e6e8eb; white-space: nowrap; }
+th { vertical-align: bottom; white-space: normal; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 thead th { border-bottom: 1px solid #8b929b; }
 tr.floor td { color: #5a6069; }

@@ -104,7 +104,7 @@ def _metrics(result: "Result", chosen: "ModelResult") -> dict[str, Any]:
         if main in floor
     }
     if others:
-        metrics[f"{main} of"] = others
+        metrics[f"compared on {main}"] = others
     tests = {
         f"{a} minus {b}": str(test)
         for a, b, test in result.paired

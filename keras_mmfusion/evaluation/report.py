@@ -105,7 +105,7 @@ def _warnings(
     models: dict[str, ModelResult],
     floors: dict[str, dict[str, float]],
 ) -> list[str]:
-    notes = [f"Shared by splits: {leak}." for leak in dataset.check_leaks()]
+    notes = _leaks(dataset)
     if study.groups is None:
         notes += _clusters(test)
     if len(study.seeds) < 3:
@@ -128,6 +128,19 @@ def _warnings(
                     f"{name}: no better than the {floor} on {', '.join(bad)}."
                 )
     return list(dict.fromkeys(notes))
+
+
+def _leaks(dataset: MultimodalDataset) -> list[str]:
+    """One sentence for each kind of thing that splits share."""
+    kinds: dict[str, list[str]] = {}
+    for leak in dataset.check_leaks():
+        kinds.setdefault(leak.kind, []).append(
+            f"{len(leak.values)} in both {' and '.join(leak.splits)}"
+        )
+    return [
+        f"The splits share samples of one {kind}: {', '.join(places)}."
+        for kind, places in kinds.items()
+    ]
 
 
 def _clusters(test: Split) -> list[str]:

@@ -335,8 +335,10 @@ def _constants(
 ) -> dict[str, Array]:
     if task == "classification" and len(shape) == 2 and shape[1] > 1:
         counts = np.bincount(labels.ravel().astype(int), minlength=shape[1])
-        # One more each, so that a class without samples has a logarithm.
-        row = np.log(counts[: shape[1]] + 1.0).astype(np.float32)
+        # Distinct scores by class size, so that top-k has an order.
+        row = np.empty(shape[1], np.float32)
+        order = np.argsort(-counts[: shape[1]], kind="stable")
+        row[order] = -np.arange(shape[1])
         return {"majority class of train": row}
     if task == "regression":
         table = labels.reshape(len(labels), -1).astype(np.float32)

@@ -49,7 +49,7 @@ def plot_confusion(
         )
     totals = table.sum(axis=1, keepdims=True)
     shares = 100 * table / np.maximum(totals, 1)
-    size = min(max(3.2, 0.5 * classes + 1.8), 9.0)
+    size = min(max(3.2, 0.38 * classes + 1.8), 9.0)
     figure = new_figure(width=size + 0.6, height=size)
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)

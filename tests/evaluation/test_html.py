@@ -67,6 +67,7 @@ def checked(text):
 def text(result, folder):
     own = Result.load(folder)
     own.name = "A <b>run</b> & more"
+    own.dataset["class_names"] = ["$low", "mid$dle", "$^{$"]
     own.robustness["image"] = CURVES
     return render_page(own)
 
@@ -74,6 +75,7 @@ def text(result, folder):
 def test_the_page_needs_nothing_but_itself(text):
     checker = checked(text)
     assert text.count("<svg") == 5
+    assert "$^{$" in checker.texts
     assert "A <b>run</b> & more" in checker.texts
 
 
@@ -125,7 +127,7 @@ def test_without_matplotlib_the_page_has_tables(folder, monkeypatch):
     text = render_page(Result.load(folder))
     checked(text)
     assert "<svg" not in text
-    assert "keras_mmfusion[plot]" in text
+    assert "Figures need matplotlib" in text
 
 
 def test_text_is_escaped():

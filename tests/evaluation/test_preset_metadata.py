@@ -21,7 +21,7 @@ def test_metrics_come_with_floors_and_tests(metadata, result):
     expected = result.models["image"].scores["accuracy"]
     assert metrics["accuracy"]["mean"] == expected.mean
     assert metrics["accuracy"]["interval"] == [expected.low, expected.high]
-    others = metrics["accuracy of"]
+    others = metrics["compared on accuracy"]
     assert (
         others["audio"]["mean"]
         == result.models["audio"].scores["accuracy"].mean
@@ -56,12 +56,12 @@ def test_a_preset_is_saved_with_it(metadata, tmp_path):
     card = (tmp_path / "README.md").read_text()
     mean = metadata["metrics"]["accuracy"]["mean"]
     assert f"| accuracy | {mean:.4g} ± " in card
-    assert "accuracy of, majority class of train" in card
+    assert "compared on accuracy, majority class of train" in card
 
 
 def test_other_models_and_unknown_ones(result):
     audio = preset_metadata(result, "audio")
-    assert audio["metrics"]["accuracy of"].keys() >= {"image"}
+    assert audio["metrics"]["compared on accuracy"].keys() >= {"image"}
     assert "robustness" not in audio
     with pytest.raises(ValueError, match="Received: 'video'"):
         preset_metadata(result, "video")

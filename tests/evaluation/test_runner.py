@@ -179,6 +179,30 @@ def test_a_killed_run_continues_to_the_same_result(tmp_path):
     same(resumed, small_run(linear("audio"), dataset(), fit=fit))
 
 
+@pytest.mark.once
+def test_a_run_killed_after_the_seal_opens_without_training(
+    result, folder, tmp_path, monkeypatch
+):
+    def refuse(*args, **kwargs):
+        raise AssertionError("Trained again.")
+
+    copy = tmp_path / "run"
+    shutil.copytree(folder, copy)
+    (copy / "result.json").unlink()
+    monkeypatch.setattr(keras.Model, "fit", refuse)
+    same(small_run(BUILDS, dataset(), copy, groups="recording"), result)
+
+
+@pytest.mark.once
+def test_weights_without_their_record_are_trained_again(tmp_path):
+    first = small_run(linear("audio"), dataset(), tmp_path)
+    record = tmp_path / "trained/model/model/seed-1.json"
+    for path in (record, tmp_path / "sealed.json", tmp_path / "result.json"):
+        path.unlink()
+    record.with_suffix(".npz").write_bytes(b"half")
+    same(small_run(linear("audio"), dataset(), tmp_path), first)
+
+
 def test_weights_changed_after_the_seal_are_refused(result, folder, tmp_path):
     copy = tmp_path / "run"
     shutil.copytree(folder, copy)
@@ -346,4 +370,15 @@ def test_what_distorts_the_numbers_is_said(result):
     other = small_run(linear(learning_rate=1e-9), dataset(), seeds=1)
     text = " ".join(other.warnings)
     assert "groups repeat: recording" in text
+    assert "share" not in text
     assert isinstance(other, Result)
+
+
+@pytest.mark.once
+def test_what_splits_share_is_said():
+    data = dataset()
+    data.test = split(1)
+    result = small_run(linear(), data, seeds=1, groups="recording")
+    text = " ".join(result.warnings)
+    assert "share samples of one recording: 8 in both valid and test." in text
+    assert "share samples of one id: 48 in both valid and test." in text

@@ -125,6 +125,10 @@ def test_floors_are_constants_of_the_training_labels(scoring):
     y = np.array([0, 0, 1, 2])
     floors = floor_scores(scoring, "classification", train, y, np.zeros((4, 3)))
     assert floors["majority class of train"]["accuracy"] == 0.25
+    wide = choose_metrics("classification", None, None, np.zeros((4, 5)))
+    # The guesses by size, the lower number first: 1, 0, 2, then 3 and 4.
+    floors = floor_scores(wide, "classification", train, y, np.zeros((4, 5)))
+    assert floors["majority class of train"]["top3"] == 1.0
     plain = choose_metrics("regression", None, None, np.zeros((4, 1)))
     floors = floor_scores(
         plain, "regression", np.array([0.0, 0, 3]), y * 1.0, np.zeros((4, 1))
