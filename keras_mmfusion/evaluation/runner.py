@@ -236,6 +236,7 @@ def _train_one(
         "history": found.history,
     }
     files.write_json(path, record)
+    # Models are cycles of objects; the next one needs the memory.
     del model
     gc.collect()
 
@@ -332,8 +333,6 @@ def _predict(
         scores = study.scoring.evaluate(test.labels, guesses[-1])
         record = files.read_json(path)
         runs.append(seed_run({**record, "test": scores}))
-        del model
-        gc.collect()
     return np.stack(guesses), tuple(runs)
 
 
