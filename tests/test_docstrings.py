@@ -47,7 +47,7 @@ def fenced(name, text):
         yield pytest.param(code, id=f"{name}-{i}")
 
 
-@pytest.mark.parametrize("code", examples())
+@pytest.mark.parametrize("code", list(examples()))
 def test_example_runs(code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "<example>", "exec"), {})  # noqa: S102

@@ -4,5 +4,15 @@ from keras_mmfusion.plotting.block_attention import (
     modality_shares,
     plot_block_attention,
 )
+from keras_mmfusion.plotting.confusion import plot_confusion, plot_scatter
+from keras_mmfusion.plotting.curves import plot_training_curves
+from keras_mmfusion.plotting.robustness import plot_robustness
 
-__all__ = ["modality_shares", "plot_block_attention"]
+__all__ = [
+    "modality_shares",
+    "plot_block_attention",
+    "plot_confusion",
+    "plot_robustness",
+    "plot_scatter",
+    "plot_training_curves",
+]

@@ -25,6 +25,8 @@ def render(metadata: Mapping[str, Any], title: str) -> str:
     ):
         if metadata.get(key):
             parts.append(f"## {heading}\n\n{_section(metadata[key])}")
+    if metadata.get("robustness"):
+        parts.append(f"## Robustness\n\n{_robustness(metadata['robustness'])}")
     if metadata.get("recipe"):
         parts.append(f"## Recipe\n\n```\n{metadata['recipe']}\n```")
     parts.append(_use(metadata, title))
@@ -56,6 +58,31 @@ def _use(metadata: Mapping[str, Any], title: str) -> str:
         f"model = mmf.models.{metadata['class_name']}.from_preset("
         f'"{name}"{argument})\n```'
     )
+
+
+def _robustness(value: Mapping[str, Any]) -> str:
+    lines = [
+        f"{value['metric']} {_score(value['clean'])} on {value['samples']} "
+        "clean test samples; in the table at each severity, and the area "
+        "under the curve (the mean score).",
+        "",
+        "| corruption | modality | severity: score | area |",
+        "|---|---|---|---|",
+    ]
+    for curve in value["curves"]:
+        points = zip(curve["severities"], curve["mean"], strict=True)
+        cells = (
+            curve["corruption"],
+            curve["modality"],
+            ", ".join(f"{x:g}: {_score(y)}" for x, y in points),
+            _score(curve["area"]),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _score(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"
 
 
 def _section(value: Any) -> str:
