@@ -12,7 +12,11 @@ from tests.backend import input_gradients
 # `left` and `right` are twins: exchanging their weights must not go unseen.
 SHAPES = {"facts": (3,), "left": (None, 5), "right": (None, 5)}
 CLASSES = [name for name in models.__all__ if name.isupper()]
+SEQUENCES = {m: SHAPES[m] for m in ("left", "right")}
 CASES = {
+    "GRJCA": lambda: models.GRJCA.from_shapes(
+        SEQUENCES, num_classes=4, per_step=False, channels=[8], seed=0
+    ),
     "MSAF": lambda: models.MSAF.from_shapes(
         SHAPES, num_classes=4, units=8, block_channels=4, segments=2, seed=0
     ),
@@ -26,11 +30,11 @@ def make(request):
     return CASES[request.param]
 
 
-def batch(steps=7):
+def batch(model, steps=7):
     rng = np.random.default_rng(0)
     sizes = {
         m: (4, *(steps if s is None else s for s in shape))
-        for m, shape in SHAPES.items()
+        for m, shape in model.sample_shapes.items()
     }
     return {m: rng.normal(size=s).astype("float32") for m, s in sizes.items()}
 
@@ -60,7 +64,8 @@ def test_no_weight_has_an_automatic_name(make):
 
 
 def test_more_padding_changes_nothing(make):
-    model, x = make(), batch()
+    model = make()
+    x = batch(model)
     x["left"][1, 3:] = 0
     longer = {
         m: np.pad(v, [(0, 0), (0, 4), (0, 0)]) if v.ndim == 3 else v
@@ -72,14 +77,16 @@ def test_more_padding_changes_nothing(make):
 
 
 def test_batch_mates_change_nothing(make):
-    model, x = make(), batch()
+    model = make()
+    x = batch(model)
     alone = predict(model, {m: v[:1] for m, v in x.items()})
     np.testing.assert_allclose(alone, predict(model, x)[:1], atol=1e-5)
 
 
 def test_missing_modalities_are_finite_in_both_directions(make):
-    model, x = make(), batch()
-    for i, m in enumerate(SHAPES):
+    model = make()
+    x = batch(model)
+    for i, m in enumerate(x):
         x[m][[i, 3]] = 0
     assert np.isfinite(predict(model, x)).all()
     grads = input_gradients(
@@ -90,19 +97,22 @@ def test_missing_modalities_are_finite_in_both_directions(make):
 
 
 def test_the_order_of_the_dict_does_not_matter(make):
-    model, x = make(), batch()
+    model = make()
+    x = batch(model)
     turned = dict(reversed(x.items()))
     np.testing.assert_array_equal(predict(model, x), predict(model, turned))
 
 
 def test_exchanged_twins_change_the_output(make):
-    model, x = make(), batch()
+    model = make()
+    x = batch(model)
     swapped = {**x, "left": x["right"], "right": x["left"]}
     assert np.abs(predict(model, x) - predict(model, swapped)).max() > 1e-4
 
 
 def test_training_then_a_preset_gives_the_same_model(make, tmp_path):
-    model, x = make(), batch()
+    model = make()
+    x = batch(model)
     model.fit(x, np.arange(4), verbose=0)
     model.save_to_preset(tmp_path / "preset")
     twin = type(model).from_preset(tmp_path / "preset")
@@ -113,14 +123,18 @@ def test_training_then_a_preset_gives_the_same_model(make, tmp_path):
 def test_bfloat16_trains(make):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        history = make().fit(batch(), np.arange(4), epochs=2, verbose=0).history
+        model = make()
+        history = model.fit(
+            batch(model), np.arange(4), epochs=2, verbose=0
+        ).history
     finally:
         keras.config.set_dtype_policy("float32")
     assert np.isfinite(history["loss"]).all()
 
 
 def test_unknown_and_missing_modalities_are_named(make):
-    model, x = make(), batch()
+    model = make()
+    x = batch(model)
     left = x.pop("left")
     with pytest.raises(ValueError, match="left"):
         model.predict(x, verbose=0)

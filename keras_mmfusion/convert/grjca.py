@@ -6,13 +6,22 @@ from typing import Any
 import numpy as np
 
 from keras_mmfusion.convert.official_weights import Assignments, OfficialWeights
+from keras_mmfusion.encoders import TCNEncoder
 from keras_mmfusion.layers import GatedJointCrossAttention, JointCrossAttention
+from keras_mmfusion.models import GRJCA
 
-# The official code numbers its modalities in this order.
+# The official code numbers its modalities in this order, and calls the audio
+# network by what goes into it.
 OFFICIAL_ORDER = ("video", "audio")
+OFFICIAL_NETWORKS = {"video": "video", "audio": "logmel"}
 
 # Members of the official module that its forward pass never uses.
 DEAD_IN_FUSION = r"(text_gating\w*|[va]regressor|Joint)\..*"
+# Every convolution is listed twice; text features are computed and not used;
+# the face network keeps the classifier that it was trained with.
+DEAD_IN_NETWORK = (
+    r"temporal\..*\.net\..*|(temporal|bn)\.bert\..*|spatial\.visual\.logits\..*"
+)
 
 
 def joint_cross_attention(
@@ -118,3 +127,100 @@ def official_order(order: Sequence[Any]) -> list[Any]:
     if set(order) == set(OFFICIAL_ORDER):
         return list(OFFICIAL_ORDER)
     return list(order)
+
+
+def feature_network(model: GRJCA, source: OfficialWeights) -> Assignments:
+    """TCNs, fusion and head; the backbones' weights are skipped.
+
+    Args:
+        model: A `GRJCA` of video and audio features.
+        source: The state dict of the whole official network.
+    """
+    if set(model.encoders) != set(OFFICIAL_ORDER) or not all(
+        isinstance(encoder, TCNEncoder) for encoder in model.encoders.values()
+    ):
+        raise ValueError(
+            "Official weights fit a GRJCA with a TCNEncoder for 'video' and "
+            "one for 'audio'. Received encoders: "
+            f"{ {m: type(e).__name__ for m, e in model.encoders.items()} }"
+        )
+    source.skip(DEAD_IN_NETWORK)
+    source.skip(r"spatial\..*")
+    assignments: Assignments = []
+    for m, network in OFFICIAL_NETWORKS.items():
+        encoder = model.encoders[m]
+        assignments += temporal_network(encoder, source, f"temporal.{network}.")
+        assignments += batch_norm(
+            encoder.stages["norm"], source, f"bn.{network}."
+        )
+    assignments += gated_joint_cross_attention(model.fusion, source, "GRJCA.")
+    return assignments + _head(model, source)
+
+
+def temporal_network(
+    encoder: TCNEncoder, source: OfficialWeights, prefix: str
+) -> Assignments:
+    """`network.<i>.*`: gain and direction of every convolution."""
+    assignments: Assignments = []
+    for i, width in enumerate(encoder.channels):
+        block = encoder.stages[f"block{i + 1}"]
+        name = f"{prefix}network.{i}."
+        for convolution in block.convolutions:
+            conv = f"{name}{convolution.name}."
+            k, inputs = convolution.kernel_size, convolution.channels
+            v = source.take(f"{conv}weight_v", (width, inputs, k))
+            g = source.take(f"{conv}weight_g", (width, 1, 1))
+            assignments += [
+                (convolution.direction, v.transpose(2, 1, 0)),
+                (convolution.gain, g[:, 0, 0]),
+                (convolution.bias, source.take(f"{conv}bias", (width,))),
+            ]
+        if block.shortcut is not None:
+            inputs = block.shortcut.kernel.shape[0]
+            kernel = source.take(f"{name}downsample.weight", (width, inputs, 1))
+            bias = source.take(f"{name}downsample.bias", (width,))
+            assignments += [
+                (block.shortcut.kernel, kernel[..., 0].T),
+                (block.shortcut.bias, bias),
+            ]
+    return assignments
+
+
+def batch_norm(layer: Any, source: OfficialWeights, prefix: str) -> Assignments:
+    """Scale, shift and both running statistics."""
+    names = {
+        "weight": layer.gamma,
+        "bias": layer.beta,
+        "running_mean": layer.moving_mean,
+        "running_var": layer.moving_variance,
+    }
+    return [
+        (variable, source.take(f"{prefix}{name}", tuple(variable.shape)))
+        for name, variable in names.items()
+    ]
+
+
+def _head(model: GRJCA, source: OfficialWeights) -> Assignments:
+    """`regressor1`, `bn1` and `regressor2`."""
+    head = model.head
+    widths = dict(
+        zip(model.fusion.order, model.fusion.attention[0].widths, strict=True)
+    )
+    inputs, units = head.hidden.kernel.shape
+    kernel = source.take("regressor1.weight", (units, inputs)).T
+    start = widths["video"]
+    rows = {"video": kernel[:start], "audio": kernel[start:]}
+    outputs = head.output_dense.units
+    return [
+        (
+            head.hidden.kernel,
+            np.concatenate([rows[m] for m in model.modalities]),
+        ),
+        (head.hidden.bias, source.take("regressor1.bias", (units,))),
+        *batch_norm(head.norm, source, "bn1."),
+        (
+            head.output_dense.kernel,
+            source.take("regressor2.weight", (outputs, units)).T,
+        ),
+        (head.output_dense.bias, source.take("regressor2.bias", (outputs,))),
+    ]

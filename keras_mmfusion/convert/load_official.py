@@ -10,7 +10,7 @@ from keras_mmfusion.layers import (
     JointCrossAttention,
     SplitAttentionFusion,
 )
-from keras_mmfusion.models import MSAF
+from keras_mmfusion.models import GRJCA, MSAF
 
 
 def load_official(target: Any, state_dict: Mapping[str, Any]) -> list[str]:
@@ -21,8 +21,8 @@ def load_official(target: Any, state_dict: Mapping[str, Any]) -> list[str]:
 
     Args:
         target: A built `SplitAttentionFusion`, `JointCrossAttention` or
-            `GatedJointCrossAttention`, or an `MSAF` of the published
-            recurrent form.
+            `GatedJointCrossAttention`, an `MSAF` of the published recurrent
+            form, or a `GRJCA` of the published form.
         state_dict: Official name to NumPy array or PyTorch tensor.
 
     Returns:
@@ -54,10 +54,12 @@ def load_official(target: Any, state_dict: Mapping[str, Any]) -> list[str]:
         assignments = grjca.joint_cross_attention(target, source)
     elif isinstance(target, GatedJointCrossAttention):
         assignments = grjca.gated_joint_cross_attention(target, source)
+    elif isinstance(target, GRJCA):
+        assignments = grjca.feature_network(target, source)
     else:
         raise ValueError(
             "Official weights exist for SplitAttentionFusion, MSAF, "
-            "JointCrossAttention and GatedJointCrossAttention. "
+            "JointCrossAttention, GatedJointCrossAttention and GRJCA. "
             f"Received: {type(target).__name__}"
         )
     source.finish()

@@ -1,6 +1,8 @@
 """The published networks."""
 
 from keras_mmfusion.models.fusion_model import FusionModel
+from keras_mmfusion.models.grjca import GRJCA
+from keras_mmfusion.models.grjca_stream import GRJCAStream
 from keras_mmfusion.models.msaf import MSAF
 
-__all__ = ["MSAF", "FusionModel"]
+__all__ = ["GRJCA", "MSAF", "FusionModel", "GRJCAStream"]

@@ -9,6 +9,7 @@ from keras import ops
 from keras_mmfusion import registry
 from keras_mmfusion.encoders import DenseEncoder, Encoder, LSTMEncoder
 from keras_mmfusion.layers import PaddingMask, SplitAttentionFusion
+from keras_mmfusion.models.encoder_dict import encoder_order, make_encoder
 from keras_mmfusion.models.fusion_model import FusionModel
 from keras_mmfusion.types import Shape
 
@@ -86,8 +87,8 @@ class MSAF(FusionModel):
         seed: int | None = None,
     ) -> None:
         # === Layers ===
-        order = _order(encoders, modalities)
-        built = {m: _encoder(m, encoders[m]) for m in order}
+        order = encoder_order(encoders, modalities)
+        built = {m: make_encoder(m, encoders[m]) for m in order}
         taps = [_check_fusion(dict(f), built) for f in fusions]
         layers = [
             SplitAttentionFusion(
@@ -252,36 +253,6 @@ class MSAF(FusionModel):
 
 def _is_sequence(shape: Shape) -> bool:
     return len(shape) > 1
-
-
-def _order(
-    encoders: Mapping[str, Any], modalities: Sequence[str] | None
-) -> list[str]:
-    order = sorted(encoders) if modalities is None else list(modalities)
-    if sorted(order) != sorted(encoders) or len(order) < 2:
-        raise ValueError(
-            "`modalities` must list every encoder once, and there must be two "
-            f"or more. Received: modalities={modalities}, encoders for "
-            f"{sorted(encoders)}"
-        )
-    return order
-
-
-def _encoder(modality: str, encoder: Any) -> Encoder:
-    """The encoder, or one made from its config; named like its modality."""
-    if isinstance(encoder, Mapping):
-        encoder = registry.from_config(encoder)
-    if not isinstance(encoder, Encoder):
-        raise ValueError(
-            "An encoder is an `Encoder` or its config. Received for "
-            f"'{modality}': {encoder!r}"
-        )
-    if encoder.name != modality:
-        raise ValueError(
-            f"The encoder of '{modality}' must be named so, since its weights "
-            f"are saved under that name. Received: name='{encoder.name}'"
-        )
-    return encoder
 
 
 def _check_fusion(

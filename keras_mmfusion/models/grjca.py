@@ -1,0 +1,382 @@
+"""GRJCA: sequences of all modalities, fused by gated joint cross-attention."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_mmfusion import presets, registry
+from keras_mmfusion.data.checks import check_labels
+from keras_mmfusion.encoders import Encoder, TCNEncoder
+from keras_mmfusion.layers import (
+    GatedJointCrossAttention,
+    PaddingMask,
+    ResampleTime,
+)
+from keras_mmfusion.losses import ConcordanceLoss
+from keras_mmfusion.metrics import ConcordanceCorrelation
+from keras_mmfusion.models.encoder_dict import encoder_order, make_encoder
+from keras_mmfusion.models.fusion_model import FusionModel
+from keras_mmfusion.models.grjca_stream import GRJCAStream
+from keras_mmfusion.models.sequence_head import SequenceHead
+from keras_mmfusion.ops.masking import any_mask
+from keras_mmfusion.types import Shape
+
+
+@registry.register()
+class GRJCA(FusionModel):
+    """Gated recursive joint cross-attention over any sequence encoders.
+
+    Every modality runs through its encoder. `GatedJointCrossAttention` fuses
+    the sequences, which are then concatenated for the head: dense, batch
+    normalisation, leaky ReLU, dense, and tanh for regression. `gate=None` is
+    the recursive form without gates (RJCA), with `steps=1` the plain one.
+
+    Args:
+        encoders: Modality to its `Encoder`, named like the modality, or to the
+            encoder's config (`class_name` and `config`). Each gives a
+            sequence with as many steps as its input.
+        num_classes: Number of classes; the outputs are logits. `None` for
+            regression.
+        num_targets: Number of regression targets, 2 for valence and arousal.
+        per_step: Whether there is a prediction for every time step, or one
+            for the mean of the fused steps.
+        output_range: Regression outputs lie within ± this; `None` for
+            outputs without a bound.
+        steps: See `GatedJointCrossAttention`, as the next seven.
+        gate: "flat", "hierarchical" or `None`.
+        temperature: Of the gates.
+        dropout: Rate of dropout in the attention.
+        temporal_mixing: "conv" or "none" for any length; "dense", the
+            published form, for encoders with a fixed number of steps.
+        kernel_size: Of the "conv" mixing.
+        causal: Whether the fusion at step t sees steps up to t only, as
+            streaming needs. The encoders have an argument of their own.
+        share_weights: Whether all attention steps have the same weights.
+        hidden_units: Width of the head's first layer.
+        resample: Modality whose steps become the common time grid, or a fixed
+            number of steps; `None` if all modalities have one rate.
+        modalities: Order of the modalities; sorted by name if `None`. The
+            published order is video, audio.
+        name: Name of the model.
+        seed: Integer seed of the attention's dropout, or `None`.
+
+    Call arguments:
+        inputs: Dict of one float tensor per modality, (B, T, ...) zero-padded
+            at the end. A missing modality is all zeros.
+
+    Returns:
+        Float32 tensor (B, T, outputs), zero at padded steps, or (B, outputs).
+        With `resample` T is the number of steps of the common grid.
+
+    Raises:
+        ValueError: If an argument is out of range, an encoder gives no
+            sequence, or lengths differ without `resample`.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_mmfusion as mmf
+
+    model = mmf.models.GRJCA.from_shapes(
+        {"audio": (None, 40), "video": (None, 64)},
+        num_targets=2, channels=[16, 16], causal=True,
+    )
+    x = {
+        "audio": np.random.normal(size=(4, 30, 40)).astype("float32"),
+        "video": np.random.normal(size=(4, 30, 64)).astype("float32"),
+    }
+    y = np.random.uniform(-1, 1, size=(4, 30, 2)).astype("float32")
+    model.fit(x, y, verbose=0)  # 1 - concordance of valence and arousal
+    print(model.predict(x, verbose=0).shape)  # (4, 30, 2)
+
+    stream = model.stream()
+    now = stream.step({"audio": x["audio"][:1, 0], "video": x["video"][:1, 0]})
+    print(now.shape)  # (1, 2)
+    ```
+
+    Reference:
+        Praveen et al., arXiv 2503.12261. With the official weights the
+        outputs are the official ones on full windows; here padding is masked.
+    """
+
+    def __init__(
+        self,
+        encoders: Mapping[str, Any],
+        num_classes: int | None = None,
+        num_targets: int = 1,
+        per_step: bool = True,
+        output_range: float | None = 1.0,
+        steps: int = 2,
+        gate: str | None = "flat",
+        temperature: float = 0.1,
+        dropout: float = 0.6,
+        temporal_mixing: str = "conv",
+        kernel_size: int = 5,
+        causal: bool = False,
+        share_weights: bool = False,
+        hidden_units: int = 256,
+        resample: str | int | None = None,
+        modalities: Sequence[str] | None = None,
+        name: str = "grjca",
+        seed: int | None = None,
+    ) -> None:
+        # === Layers ===
+        order = encoder_order(encoders, modalities)
+        built = {m: make_encoder(m, encoders[m]) for m in order}
+        fusion = GatedJointCrossAttention(
+            steps=steps,
+            gate=gate,
+            temperature=temperature,
+            dropout=dropout,
+            temporal_mixing=temporal_mixing,
+            kernel_size=kernel_size,
+            causal=causal,
+            share_weights=share_weights,
+            modalities=order,
+            seed=seed,
+            name="fusion",
+        )
+        head = SequenceHead(
+            hidden_units,
+            num_classes or num_targets,
+            None if num_classes else output_range,
+            per_step,
+            name="head",
+        )
+
+        # === Functional Model ===
+        inputs = {
+            m: keras.Input(encoder.sample_shape, name=m)
+            for m, encoder in built.items()
+        }
+        masks = {m: PaddingMask(name=f"{m}_mask")(inputs[m]) for m in order}
+        features = {
+            m: _sequence(m, built[m], inputs[m], masks[m]) for m in order
+        }
+        if resample is not None:
+            features, masks = ResampleTime(
+                resample if isinstance(resample, int) else None,
+                None if isinstance(resample, int) else resample,
+                modalities=order,
+                name="resample",
+            )(features, mask=masks, return_mask=True)
+        fused, seen = fusion(features, mask=masks, return_attention=True)
+        joined = keras.layers.Concatenate(name="joined")(
+            [fused[m] for m in order]
+        )
+        valid = any_mask([masks[m] for m in order])
+        outputs = head(joined, mask=valid)
+        super().__init__(inputs=inputs, outputs=outputs, name=name)
+
+        # === Config ===
+        self.encoders = built
+        self.fusion = fusion
+        self.head = head
+        self.num_classes = num_classes
+        self.num_targets = num_targets
+        self.per_step = per_step
+        self.output_range = output_range
+        self.resample = resample
+        self._seen = seen
+        self._set_sample_shapes({m: built[m].sample_shape for m in order})
+        self.compile()
+
+    @classmethod
+    def from_shapes(
+        cls,
+        shapes: Mapping[str, Shape],
+        channels: Sequence[int] | Mapping[str, Sequence[int]] = (64, 64),
+        encoder_kernel_size: int = 5,
+        encoder_dropout: float = 0.1,
+        causal: bool = False,
+        seed: int | None = None,
+        **arguments: Any,
+    ) -> "GRJCA":
+        """The published form for feature sequences of any widths.
+
+        Args:
+            shapes: Modality to the shape of one sample, (`None`, C) or (T, C).
+            channels: Widths of the `TCNEncoder` blocks, for all modalities or
+                by modality.
+            encoder_kernel_size: Of the encoders' convolutions.
+            encoder_dropout: Rate of dropout in the encoders.
+            causal: Whether encoders and fusion see no future. The published
+                encoders are causal, its fusion is not: pass `encoders` to
+                `GRJCA(...)` for that.
+            seed: Integer seed, or `None`.
+            **arguments: Of `GRJCA`.
+
+        Returns:
+            A compiled model.
+        """
+        encoders = {}
+        for m, shape in shapes.items():
+            if len(shape) != 2:
+                raise ValueError(
+                    "GRJCA takes sequences (steps or None, channels). "
+                    f"Received: '{m}' of shape {tuple(shape)}. Pass encoders "
+                    "to `GRJCA(encoders, ...)` for clips; repeat a vector at "
+                    "every step."
+                )
+            encoders[m] = TCNEncoder(
+                int(shape[1] or 0),
+                channels[m] if isinstance(channels, Mapping) else channels,
+                encoder_kernel_size,
+                encoder_dropout,
+                causal,
+                shape[0],
+                name=m,
+                seed=seed,
+            )
+        return cls(encoders, causal=causal, seed=seed, **arguments)
+
+    def explain(self, x: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """What the gates chose, and what the attention correlated.
+
+        Args:
+            x: Inputs as for `predict`.
+
+        Returns:
+            A dict of two:
+
+            * `gates`: level to modality to a float32 array (B, T, choices),
+              zero at padded steps. The only level of a flat gate is "gate",
+              its choices are x^0 (the modality itself), x^1, ... (attended
+              features). `keras_mmfusion.plotting.iterate_weights` sums up the
+              levels of a hierarchical one.
+            * `attention`: "attention1", ... to modality to C_m, the joint
+              correlation (B, d_m, d) of its channels with those of the joint
+              representation; of the last step if the fusion is causal.
+        """
+        self._check(x)
+        model = keras.Model(self.inputs, _plain(self._seen))
+        return dict(model.predict(dict(x), verbose=0))
+
+    def stream(self, batch_size: int = 1) -> GRJCAStream:
+        """Starts a prediction step by step, with what came before as state.
+
+        The outputs are those of the whole sequence so far. It needs
+        `causal=True` here and in every encoder: "dense" mixing and the
+        correlation of a whole window look ahead, and so does `resample`.
+
+        Args:
+            batch_size: Number of sequences that run side by side.
+
+        Raises:
+            ValueError: If a part of the model looks ahead; says which.
+        """
+        return GRJCAStream(self, batch_size)
+
+    def compile(
+        self,
+        optimizer: Any = "auto",
+        loss: Any = "auto",
+        *,
+        metrics: Any = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """As `FusionModel.compile`; concordance for regression per step.
+
+        Args:
+            optimizer: "auto" is Adam with a learning rate of 1e-3.
+            loss: "auto" is `ConcordanceLoss` for regression per step, else as
+                in `FusionModel`.
+            metrics: "auto" is `ConcordanceCorrelation` likewise.
+            **kwargs: As in `keras.Model.compile`.
+        """
+        settings = {"optimizer": optimizer, "loss": loss, "metrics": metrics}
+        if presets.postpone(lambda: self.compile(**settings, **kwargs)):
+            return
+        if self.per_step and self.num_classes is None:
+            if loss == "auto":
+                loss = ConcordanceLoss(outputs=self.num_targets)
+            if metrics == "auto":
+                metrics = [ConcordanceCorrelation(outputs=self.num_targets)]
+        super().compile(optimizer, loss, metrics=metrics, **kwargs)
+
+    def _check(self, x: Any, y: Any = None) -> None:
+        super()._check(x, None if self.per_step else y)
+        if not isinstance(x, dict):
+            return
+        lengths = {m: x[m].shape[1] for m in self.modalities}
+        if self.resample is None and len(set(lengths.values())) > 1:
+            raise ValueError(
+                "All modalities must have the same number of time steps. "
+                f"Received: {lengths}. Pad them alike, or build the model "
+                "with `resample` if their rates differ."
+            )
+        if self.per_step and isinstance(y, np.ndarray):
+            steps = lengths.get(str(self.resample), self.resample)
+            if self.resample is None:
+                steps = lengths[self.modalities[0]]
+            _check_step_labels(
+                y, (len(x[self.modalities[0]]), steps), self.num_classes
+            )
+
+    def head_weight_names(self) -> list[str]:
+        """What a change of the number of outputs leaves untrained."""
+        return ["head/output"]
+
+    def get_config(self) -> dict[str, Any]:
+        fusion = self.fusion.get_config()
+        shared = (
+            "steps",
+            "gate",
+            "temperature",
+            "dropout",
+            "temporal_mixing",
+            "kernel_size",
+            "causal",
+            "share_weights",
+            "seed",
+        )
+        return {
+            "encoders": {
+                m: registry.to_config(e) for m, e in self.encoders.items()
+            },
+            "num_classes": self.num_classes,
+            "num_targets": self.num_targets,
+            "per_step": self.per_step,
+            "output_range": self.output_range,
+            **{key: fusion[key] for key in shared},
+            "hidden_units": self.head.hidden.units,
+            "resample": self.resample,
+            "modalities": self.modalities,
+            "name": self.name,
+        }
+
+
+def _plain(nested: Any) -> Any:
+    """Dicts again of the dicts that Keras made of an attribute."""
+    if not isinstance(nested, dict):
+        return nested
+    return {key: _plain(value) for key, value in nested.items()}
+
+
+def _sequence(m: str, encoder: Encoder, inputs: Any, mask: Any) -> Any:
+    """The encoder's output, which must be a sequence as long as its input."""
+    features = encoder.run(inputs, mask, None, None)
+    steps = inputs.shape[1] if len(inputs.shape) > 2 else None
+    if len(features.shape) != 3 or features.shape[1] not in (steps, None):
+        raise ValueError(
+            "GRJCA needs encoders that give a sequence with as many steps as "
+            f"their input. Received for '{m}': output of shape "
+            f"{tuple(features.shape)} for input {tuple(inputs.shape)}"
+        )
+    return features
+
+
+def _check_step_labels(
+    labels: np.ndarray, expected: tuple[int, Any], num_classes: int | None
+) -> None:
+    if labels.ndim not in (2, 3) or labels.shape[:2] != expected:
+        raise ValueError(
+            f"Labels of every time step have shape {expected} or "
+            f"{(*expected, 'targets')}. Received: {labels.shape}. For one "
+            "label per sample build the model with per_step=False."
+        )
+    shape = (-1,) if num_classes else (len(labels), -1)
+    check_labels(labels.reshape(shape), num_classes=num_classes)
