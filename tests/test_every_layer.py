@@ -23,6 +23,10 @@ CASES = {
         lambda: layers.GatedJointCrossAttention(gate="hierarchical", seed=0),
         TWO,
     ),
+    "GradientReversal": (
+        lambda: layers.GradientReversal(0.5, ramp_steps=10),
+        SEQUENCE,
+    ),
     "JointCrossAttention": (
         lambda: layers.JointCrossAttention(temporal_mixing="conv", causal=True),
         TWO,

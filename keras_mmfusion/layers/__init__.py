@@ -7,6 +7,7 @@ from keras_mmfusion.layers.causal_temporal_convolution import (
 from keras_mmfusion.layers.gated_joint_cross_attention import (
     GatedJointCrossAttention,
 )
+from keras_mmfusion.layers.gradient_reversal import GradientReversal
 from keras_mmfusion.layers.joint_cross_attention import JointCrossAttention
 from keras_mmfusion.layers.lstm import LSTM
 from keras_mmfusion.layers.masked_dense import MaskedDense
@@ -19,6 +20,7 @@ __all__ = [
     "BlockDropout",
     "CausalTemporalConvolution",
     "GatedJointCrossAttention",
+    "GradientReversal",
     "JointCrossAttention",
     "MaskedDense",
     "PaddingMask",

@@ -1,5 +1,6 @@
 """Losses that come with the published methods."""
 
 from keras_mmfusion.losses.concordance import ConcordanceLoss
+from keras_mmfusion.losses.hsic import HSIC
 
-__all__ = ["ConcordanceLoss"]
+__all__ = ["HSIC", "ConcordanceLoss"]
