@@ -6,12 +6,18 @@ from keras_mmfusion.plotting.block_attention import (
 )
 from keras_mmfusion.plotting.confusion import plot_confusion, plot_scatter
 from keras_mmfusion.plotting.curves import plot_training_curves
+from keras_mmfusion.plotting.gate_timeline import (
+    iterate_weights,
+    plot_gate_timeline,
+)
 from keras_mmfusion.plotting.robustness import plot_robustness
 
 __all__ = [
+    "iterate_weights",
     "modality_shares",
     "plot_block_attention",
     "plot_confusion",
+    "plot_gate_timeline",
     "plot_robustness",
     "plot_scatter",
     "plot_training_curves",
