@@ -110,4 +110,5 @@ def _draw_shares(
         axes.set_xlabel("class")
     axes.set_ylim(0, 1)
     axes.set_title("Share of each modality")
-    axes.legend(loc="lower right")
+    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.15)}
+    axes.legend(**below, ncols=len(shares), frameon=False)

@@ -11,7 +11,7 @@ import pytest
 
 from keras_mmfusion import data, models
 
-GOLDEN = Path(__file__).parent.parent / "goldens" / "msaf_av_digits_test.npz"
+GOLDEN = Path(__file__).parent / "msaf_av_digits_test.npz"
 
 TRAIN = """
 import sys
