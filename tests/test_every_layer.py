@@ -12,7 +12,27 @@ from tests.backend import numpy_of
 SEQUENCE = np.random.default_rng(0).normal(size=(3, 6, 8)).astype("float32")
 TWO = {"a": SEQUENCE, "b": SEQUENCE[..., :6] + 1}
 
+VECTORS = {k: v[:, 0, :6] for k, v in TWO.items()}
+ALIKE = {"a": SEQUENCE, "b": SEQUENCE[:, :4] + 1}
+
 CASES = {
+    "BidirectionalLSTM": (lambda: layers.BidirectionalLSTM(4), SEQUENCE),
+    "DecoupledGraphFusion": (lambda: layers.DecoupledGraphFusion(5), VECTORS),
+    "HierarchicalCrossModalAttention": (
+        lambda: layers.HierarchicalCrossModalAttention(2, dropout=0.1, seed=0),
+        ALIKE,
+    ),
+    "MaskedAveragePooling": (layers.MaskedAveragePooling, SEQUENCE),
+    "ModalityReinforcement": (
+        lambda: layers.ModalityReinforcement(2, dropout=0.1, seed=0),
+        SEQUENCE,
+    ),
+    "ModalityWeighting": (layers.ModalityWeighting, TWO),
+    "PredictiveSelfAttention": (
+        lambda: layers.PredictiveSelfAttention(2, dropout=0.1, seed=0),
+        SEQUENCE,
+    ),
+    "SinePositions": (layers.SinePositions, SEQUENCE),
     "LSTM": (lambda: layers.LSTM(4, dropout=0.1), SEQUENCE),
     "BlockDropout": (lambda: layers.BlockDropout(0.5, seed=0), SEQUENCE),
     "CausalTemporalConvolution": (

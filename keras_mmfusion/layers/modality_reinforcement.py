@@ -1,0 +1,173 @@
+"""A sequence that attends to another one."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_mmfusion.layers.feed_forward import FeedForward, layer_norm
+from keras_mmfusion.layers.predictive_self_attention import check_heads
+from keras_mmfusion.ops.attention import (
+    join_heads,
+    masked_softmax,
+    scaled_products,
+    split_heads,
+)
+from keras_mmfusion.ops.masking import mask_steps
+from keras_mmfusion.registry import register
+from keras_mmfusion.types import Shape, Tensor
+
+
+@register()
+class ModalityReinforcement(keras.layers.Layer):
+    """Reinforces a target sequence by what a source sequence holds.
+
+        R = LN(t) + softmax(Q Kᵀ / sqrt(d_k)) V W_o;   y = R + F(LN(R))
+
+    with queries Q from LN(t), keys K and values V from LN'(s), and F two
+    dense layers, 4 d wide in between, with GeLU. Source and target may have
+    different lengths. Without a valid source step, y = LN(t).
+
+    Args:
+        num_heads: Number of heads; must divide d.
+        dropout: Rate of dropout on the attention map.
+        residual_dropout: Rate of dropout on what W_o gives and on F.
+        seed: Integer seed of the dropouts, or `None`.
+
+    Call arguments:
+        target: t, float tensor of shape (B, T, d).
+        source: s, float tensor of shape (B, S, d); the target if `None`.
+        target_mask: Boolean tensor of shape (B, T); `None` for all valid.
+        source_mask: Boolean tensor of shape (B, S); `None` for all valid.
+        training: Whether to drop.
+        return_attention: Also return the attention map.
+
+    Returns:
+        Float tensor (B, T, d), zero at padded steps. With `return_attention`,
+        a pair of it and the map, float32 (B, heads, T, S).
+
+    Raises:
+        ValueError: If `num_heads` is less than 1 or does not divide d.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_mmfusion as mmf
+
+    text, audio = np.ones((2, 5, 8)), np.ones((2, 9, 8))
+    layer = mmf.layers.ModalityReinforcement(num_heads=2)
+    print(layer(text, source=audio).shape)  # (2, 5, 8)
+    ```
+
+    Reference:
+        Yang et al., arXiv 2407.04955, Eq. 7-9.
+    """
+
+    def __init__(
+        self,
+        num_heads: int,
+        dropout: float = 0.0,
+        residual_dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if num_heads < 1:
+            raise ValueError(
+                "`num_heads` must be at least 1. Received: "
+                f"num_heads={num_heads}"
+            )
+        self.num_heads = num_heads
+        self.rate = dropout
+        self.residual_dropout = residual_dropout
+        self.seed = seed
+        policy = self.dtype_policy
+        self.target_norm = layer_norm("target_norm", policy)
+        self.source_norm = layer_norm("source_norm", policy)
+        self.dropout = keras.layers.Dropout(
+            dropout, seed=seed, name="dropout", dtype=policy
+        )
+        self.context_dropout = keras.layers.Dropout(
+            residual_dropout, seed=seed, name="context_dropout", dtype=policy
+        )
+        self.feed = FeedForward(
+            residual_dropout, seed=seed, name="feed", dtype=policy
+        )
+
+    def build(
+        self, target_shape: Shape, source_shape: Shape | None = None
+    ) -> None:
+        width = int(target_shape[-1] or 0)
+        check_heads(width, self.num_heads)
+        source_shape = source_shape or target_shape
+        if source_shape[-1] != width:
+            raise ValueError(
+                "Target and source must have the same number of channels. "
+                f"Received: {tuple(target_shape)} and {tuple(source_shape)}"
+            )
+        self.target_norm.build(target_shape)
+        self.source_norm.build(source_shape)
+        for name in ("query", "key", "value", "context"):
+            layer = keras.layers.Dense(
+                width, name=name, dtype=self.dtype_policy
+            )
+            layer.build(target_shape)
+            setattr(self, name, layer)
+        self.feed.build(target_shape)
+        self.built = True
+
+    def call(
+        self,
+        target: Tensor,
+        source: Tensor | None = None,
+        target_mask: Tensor | None = None,
+        source_mask: Tensor | None = None,
+        training: bool | None = None,
+        return_attention: bool = False,
+    ) -> Any:
+        if source is None:
+            source, source_mask = target, target_mask
+        x, s = self.target_norm(target), self.source_norm(source)
+        query = split_heads(self.query(x), self.num_heads)
+        key = split_heads(self.key(s), self.num_heads)
+        value = split_heads(self.value(s), self.num_heads)
+        attention = masked_softmax(scaled_products(query, key), source_mask)
+        kept = self.dropout(ops.cast(attention, x.dtype), training=training)
+        context = self.context(join_heads(ops.matmul(kept, value)))
+        residual = x + self.context_dropout(context, training=training)
+        y = self.feed(residual, training=training)
+        if source_mask is not None:
+            has_source = ops.any(source_mask, axis=1)[:, None, None]
+            y = ops.where(has_source, y, x)
+        y = mask_steps(y, target_mask)
+        return (y, attention) if return_attention else y
+
+    def compute_mask(self, *args: Any, **kwargs: Any) -> Any:
+        return None
+
+    def compute_output_spec(
+        self,
+        target: Tensor,
+        source: Tensor | None = None,
+        target_mask: Tensor | None = None,
+        source_mask: Tensor | None = None,
+        training: bool | None = None,
+        return_attention: bool = False,
+    ) -> Any:
+        y = keras.KerasTensor(target.shape, dtype=self.compute_dtype)
+        if not return_attention:
+            return y
+        batch, steps, _ = target.shape
+        keys = steps if source is None else source.shape[1]
+        shape = (batch, self.num_heads, steps, keys)
+        return y, keras.KerasTensor(shape, dtype="float32")
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "dropout": self.rate,
+            "residual_dropout": self.residual_dropout,
+            "seed": self.seed,
+        }

@@ -1,0 +1,53 @@
+"""Multi-head attention with padding, in parts."""
+
+from keras import ops
+
+from keras_mmfusion.types import Tensor
+
+# Replaces the scores of padded keys: finite, so that a row without any valid
+# key still gets numbers, and small enough in float32 to leave no share.
+MASKED_SCORE = -1e9
+
+
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    """(B, T, d) to (B, heads, T, d / heads); a head is a run of channels."""
+    x = ops.reshape(x, (-1, ops.shape(x)[1], heads, x.shape[-1] // heads))
+    return ops.transpose(x, (0, 2, 1, 3))
+
+
+def join_heads(x: Tensor) -> Tensor:
+    """The inverse of `split_heads`."""
+    heads, size = x.shape[1], x.shape[3]
+    x = ops.transpose(x, (0, 2, 1, 3))
+    return ops.reshape(x, (-1, ops.shape(x)[1], heads * size))
+
+
+def scaled_products(query: Tensor, key: Tensor) -> Tensor:
+    """Q Kᵀ / sqrt(d_k) of every head, (B, heads, T, S)."""
+    scale = query.shape[-1] ** -0.5
+    return ops.matmul(query * scale, ops.transpose(key, (0, 1, 3, 2)))
+
+
+def masked_softmax(scores: Tensor, key_mask: Tensor | None) -> Tensor:
+    """Softmax over the valid keys, in float32.
+
+    Args:
+        scores: (B, heads, T, S).
+        key_mask: (B, S); `None` for all valid.
+    """
+    scores = ops.cast(scores, "float32")
+    if key_mask is not None:
+        valid = ops.cast(key_mask, "bool")[:, None, None, :]
+        scores = ops.where(valid, scores, MASKED_SCORE)
+    return ops.softmax(scores, axis=-1)
+
+
+def softmax_over_present(scores: Tensor, present: Tensor) -> Tensor:
+    """Softmax over the last axis of what is present, in float32.
+
+    All 0 where nothing is present. `present` broadcasts to `scores`.
+    """
+    kept = ops.cast(ops.cast(present, "bool"), "float32")
+    scores = ops.cast(scores, "float32")
+    scores = ops.where(kept > 0, scores, MASKED_SCORE)
+    return ops.softmax(scores, axis=-1) * kept
