@@ -142,7 +142,7 @@ def train(
         )
     # Every third pair: the curves have hundreds of points.
     third = digits.test.subset(range(0, len(digits.test), 3))
-    for name in ("msaf", "concat"):
+    for name in result.models:
         if name in result.robustness:
             continue
         model = trained_model(builds(steps)[name], work, name)
