@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_mmfusion import presets
+from keras_mmfusion.data.batches import Batches
 from keras_mmfusion.data.checks import check_inputs, check_labels
 from keras_mmfusion.types import Shape
 
@@ -52,6 +53,8 @@ class FusionModel(keras.Model):
         validation = kwargs.get("validation_data")
         if isinstance(validation, tuple | list):
             self._check(*validation[:2])
+        else:
+            self._check(validation)
         return super().fit(x, y, **kwargs)
 
     def evaluate(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
@@ -75,8 +78,11 @@ class FusionModel(keras.Model):
         return super().predict_on_batch(x)
 
     def _check(self, x: Any, y: Any = None) -> None:
-        """Checks raw inputs; datasets check themselves when they are made."""
-        if isinstance(x, dict):
+        """Checks arrays, and whether a data set's labels suit the model."""
+        if isinstance(x, Batches):
+            split = x.split
+            check_labels(split.labels, len(split), self.num_classes)
+        elif isinstance(x, dict):
             check_inputs(x, self._sample_shapes)
             if y is not None:
                 size = len(next(iter(x.values())))

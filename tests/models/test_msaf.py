@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_mmfusion import data
 from keras_mmfusion.convert import load_official
 from keras_mmfusion.encoders import DenseEncoder, LSTMEncoder
 from keras_mmfusion.models import MSAF
@@ -207,6 +208,17 @@ def test_bad_inputs_are_named():
 def test_labels_out_of_range_are_refused(labels):
     with pytest.raises(ValueError, match="label"):
         small().fit(small_batch(), np.array(labels), verbose=0)
+
+
+def test_labels_of_a_data_set_are_checked_too():
+    x = small_batch()
+    split = data.Split(x, np.array([0, 1, 2, 7]))
+    for kwargs in (
+        {"x": split.batches(2)},
+        {"x": x, "y": np.arange(4), "validation_data": split.batches(2)},
+    ):
+        with pytest.raises(ValueError, match="label"):
+            small().fit(**kwargs, verbose=0)
 
 
 def test_bad_configurations_are_named():
