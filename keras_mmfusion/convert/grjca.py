@@ -5,8 +5,15 @@ from typing import Any
 
 import numpy as np
 
+from keras_mmfusion.convert.backbones import batch_norm, ir_resnet, vggish
 from keras_mmfusion.convert.official_weights import Assignments, OfficialWeights
-from keras_mmfusion.encoders import TCNEncoder
+from keras_mmfusion.encoders import (
+    ChainedEncoder,
+    Encoder,
+    IRResNetEncoder,
+    TCNEncoder,
+    VGGishEncoder,
+)
 from keras_mmfusion.layers import GatedJointCrossAttention, JointCrossAttention
 from keras_mmfusion.models import GRJCA
 
@@ -129,32 +136,53 @@ def official_order(order: Sequence[Any]) -> list[Any]:
     return list(order)
 
 
-def feature_network(model: GRJCA, source: OfficialWeights) -> Assignments:
-    """TCNs, fusion and head; the backbones' weights are skipped.
+def network(model: GRJCA, source: OfficialWeights) -> Assignments:
+    """The whole official network, or what is behind its backbones.
 
     Args:
-        model: A `GRJCA` of video and audio features.
+        model: A `GRJCA` with a `TCNEncoder` for `video` and `audio`, alone
+            or chained behind an `IRResNetEncoder` and a `VGGishEncoder`. If
+            they are alone, the backbones' weights are skipped.
         source: The state dict of the whole official network.
     """
-    if set(model.encoders) != set(OFFICIAL_ORDER) or not all(
-        isinstance(encoder, TCNEncoder) for encoder in model.encoders.values()
-    ):
-        raise ValueError(
-            "Official weights fit a GRJCA with a TCNEncoder for 'video' and "
-            "one for 'audio'. Received encoders: "
-            f"{ {m: type(e).__name__ for m, e in model.encoders.items()} }"
-        )
     source.skip(DEAD_IN_NETWORK)
-    source.skip(r"spatial\..*")
     assignments: Assignments = []
-    for m, network in OFFICIAL_NETWORKS.items():
-        encoder = model.encoders[m]
-        assignments += temporal_network(encoder, source, f"temporal.{network}.")
-        assignments += batch_norm(
-            encoder.stages["norm"], source, f"bn.{network}."
-        )
+    for m, name in OFFICIAL_NETWORKS.items():
+        kind = "visual" if m == "video" else "audio"
+        backbone, temporal = _parts(model, m)
+        norm = temporal.stages["norm"]
+        if backbone is None:
+            source.skip(rf"spatial\.{kind}\..*")
+        else:
+            read = ir_resnet if m == "video" else vggish
+            assignments += read(backbone, source, f"spatial.{kind}.backbone.")
+        assignments += temporal_network(temporal, source, f"temporal.{name}.")
+        assignments += batch_norm(norm, source, f"bn.{name}.")
     assignments += gated_joint_cross_attention(model.fusion, source, "GRJCA.")
     return assignments + _head(model, source)
+
+
+def _parts(model: GRJCA, m: str) -> tuple[Any, Any]:
+    """Backbone, or `None`, and temporal network of a modality."""
+    encoder = model.encoders.get(m)
+    parts: list[Encoder | None] = [None, encoder]
+    if isinstance(encoder, ChainedEncoder):
+        parts = encoder.encoders
+    backbone = IRResNetEncoder if m == "video" else VGGishEncoder
+    fits = (
+        set(model.encoders) == set(OFFICIAL_ORDER)
+        and len(parts) == 2
+        and isinstance(parts[0], backbone | None)
+        and isinstance(parts[1], TCNEncoder)
+    )
+    if not fits:
+        raise ValueError(
+            "Official weights fit a GRJCA with a TCNEncoder for 'video' and "
+            "one for 'audio', each alone or chained behind IRResNetEncoder "
+            "and VGGishEncoder. Received encoders: "
+            f"{ {m: type(e).__name__ for m, e in model.encoders.items()} }"
+        )
+    return parts[0], parts[1]
 
 
 def temporal_network(
@@ -184,20 +212,6 @@ def temporal_network(
                 (block.shortcut.bias, bias),
             ]
     return assignments
-
-
-def batch_norm(layer: Any, source: OfficialWeights, prefix: str) -> Assignments:
-    """Scale, shift and both running statistics."""
-    names = {
-        "weight": layer.gamma,
-        "bias": layer.beta,
-        "running_mean": layer.moving_mean,
-        "running_var": layer.moving_variance,
-    }
-    return [
-        (variable, source.take(f"{prefix}{name}", tuple(variable.shape)))
-        for name, variable in names.items()
-    ]
 
 
 def _head(model: GRJCA, source: OfficialWeights) -> Assignments:

@@ -55,7 +55,7 @@ def load_official(target: Any, state_dict: Mapping[str, Any]) -> list[str]:
     elif isinstance(target, GatedJointCrossAttention):
         assignments = grjca.gated_joint_cross_attention(target, source)
     elif isinstance(target, GRJCA):
-        assignments = grjca.feature_network(target, source)
+        assignments = grjca.network(target, source)
     else:
         raise ValueError(
             "Official weights exist for SplitAttentionFusion, MSAF, "

@@ -1,8 +1,19 @@
 """Unimodal networks, each a Keras model with named stages."""
 
+from keras_mmfusion.encoders.chained_encoder import ChainedEncoder
 from keras_mmfusion.encoders.dense_encoder import DenseEncoder
 from keras_mmfusion.encoders.encoder import Encoder
+from keras_mmfusion.encoders.ir_resnet_encoder import IRResNetEncoder
 from keras_mmfusion.encoders.lstm_encoder import LSTMEncoder
 from keras_mmfusion.encoders.tcn_encoder import TCNEncoder
+from keras_mmfusion.encoders.vggish_encoder import VGGishEncoder
 
-__all__ = ["DenseEncoder", "Encoder", "LSTMEncoder", "TCNEncoder"]
+__all__ = [
+    "ChainedEncoder",
+    "DenseEncoder",
+    "Encoder",
+    "IRResNetEncoder",
+    "LSTMEncoder",
+    "TCNEncoder",
+    "VGGishEncoder",
+]

@@ -29,12 +29,17 @@ def stream(layer: Any, x: Any, sizes: Sequence[int], mask: Any = None) -> Any:
     state = layer.initial_state(len(tree.flatten(x)[0]))
     pieces, start = [], 0
     for size in sizes:
-        part = slice(start, start + size)
-        cut = tree.map_structure(
-            lambda v, part=part: keras.ops.convert_to_tensor(v[:, part]),
-            (x, mask),
+        x_part, mask_part = (
+            None if v is None else _cut(v, slice(start, start + size))
+            for v in (x, mask)
         )
-        y, state = step(cut[0], state, cut[1])
+        y, state = step(x_part, state, mask_part)
         pieces.append(tree.map_structure(numpy_of, y))
         start += size
     return tree.map_structure(lambda *y: np.concatenate(y, axis=1), *pieces)
+
+
+def _cut(values: Any, steps: slice) -> Any:
+    return keras.tree.map_structure(
+        lambda v: keras.ops.convert_to_tensor(v[:, steps]), values
+    )

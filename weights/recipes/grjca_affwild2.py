@@ -40,8 +40,45 @@ def features() -> mmf.models.GRJCA:
     )
 
 
+def whole() -> mmf.models.GRJCA:
+    """Face crops (T, 40, 40, 3) and log-mel patches (T, 96, 64)."""
+    encoders = mmf.encoders
+    faces = encoders.IRResNetEncoder(steps=FRAMES, name="video_faces")
+    patches = encoders.VGGishEncoder(steps=FRAMES, name="audio_patches")
+    behind = {
+        "video": encoders.TCNEncoder(
+            512, [512, 512, 256, 256], steps=FRAMES, name="video_motion"
+        ),
+        "audio": encoders.TCNEncoder(
+            128, [128] * 4, steps=FRAMES, name="audio_motion"
+        ),
+    }
+    return mmf.models.GRJCA(
+        {
+            m: encoders.ChainedEncoder([frames, behind[m]], name=m)
+            for m, frames in (("video", faces), ("audio", patches))
+        },
+        temporal_mixing="dense",
+        modalities=["video", "audio"],
+    )
+
+
 def main() -> None:
     """Writes the preset folders."""
+    whole().save_to_preset(
+        WEIGHTS / "grjca_affwild2",
+        {
+            "name": "affwild2",
+            "description": "GRJCA for valence or arousal from face crops "
+            "(300, 40, 40, 3) through IR-ResNet-50 and log-mel patches (300, "
+            "96, 64) through VGGish.",
+            "paper": PAPER,
+            "data": DATA,
+            "recipe": "python examples/valence_arousal_affwild2.py --data "
+            "<Aff-Wild2 folder>",
+            "trained": False,
+        },
+    )
     features().save_to_preset(
         WEIGHTS / "grjca_affwild2_features",
         {
