@@ -203,6 +203,8 @@ class JointCrossAttention(keras.layers.Layer):
         training: bool | None,
     ) -> tuple[list[Tensor], list[Tensor], dict[str, Tensor]]:
         """Outputs, C_m of the last step, and the state after it."""
+        shapes = {m: x.shape for m, x in zip(self.order, xs, strict=True)}
+        check_sequences(shapes, "none")
         xs = [mask_steps(x, mask) for x, mask in zip(xs, masks, strict=True)]
         joint = self.joint(ops.concatenate(xs, axis=-1))
         joint = mask_steps(joint, any_mask(masks))

@@ -284,6 +284,12 @@ def test_bad_arguments_are_named(arguments, shapes, message):
         JointCrossAttention(**arguments).build(shapes)
 
 
+def test_lengths_that_differ_only_at_the_call_are_named():
+    layer, x = make("none"), features()
+    with pytest.raises(ValueError, match="ResampleTime"):
+        layer({**x, "audio": x["audio"][:, :3]})
+
+
 def test_official_weights_need_the_dense_form():
     layer = make("none")
     with pytest.raises(ValueError, match="full matrix"):
