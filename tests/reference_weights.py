@@ -7,6 +7,7 @@ import numpy as np
 from keras_mmfusion import presets
 
 RULES = [
+    (r"^objective/", ""),
     (r"^(\w+)_exclusive_encoder/", r"encoder.exclusive.\1."),
     (r"^agnostic_encoder/", "encoder.agnostic."),
     (r"^(exclusive|agnostic)_graph/", r"graph.\1."),

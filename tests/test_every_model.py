@@ -17,6 +17,17 @@ CASES = {
     "GRJCA": lambda: models.GRJCA.from_shapes(
         SEQUENCES, num_classes=4, per_step=False, channels=[8], seed=0
     ),
+    "MEA": lambda: models.MEA(
+        SEQUENCES,
+        num_classes=4,
+        width=8,
+        latent=8,
+        num_heads=2,
+        exclusive_layers=1,
+        agnostic_layers=1,
+        levels=["mixed"],
+        seed=0,
+    ),
     "MSAF": lambda: models.MSAF.from_shapes(
         SHAPES, num_classes=4, units=8, block_channels=4, segments=2, seed=0
     ),

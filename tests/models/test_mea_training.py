@@ -1,0 +1,80 @@
+"""The training step of MEA: gradients, logs, what is not trained."""
+
+import keras
+import numpy as np
+import pytest
+
+from tests.backend import numpy_of
+from tests.models.mea_example import config, inputs, labels, model_of
+from tests.reference.differences import some_entries
+from tests.reference.mea import forward, losses, training_gradient
+from tests.reference.mea_weights import random_weights
+from tests.reference_weights import by_reference_name
+
+RATE = 1000.0
+X = inputs()
+# Of every part one weight, and of the discriminators all.
+PARTS = (
+    "extractor.text.conv.kernel",
+    "extractor.audio.forward.recurrent",
+    "exclusive.0.video.query.kernel",
+    "exclusive.1.text.predict.kernel",
+    "exclusive.1.weighting.text.score",
+    "agnostic.0.text.fine.audio.value.kernel",
+    "encoder.exclusive.text.output.bias",
+    "encoder.agnostic.hidden.kernel",
+    "graph.agnostic.node.kernel",
+    "head.hidden.kernel",
+    "discriminator.modality.hidden.kernel",
+    "discriminator.modality.scores.bias",
+    "discriminator.importance.kernel",
+)
+
+
+@pytest.mark.parametrize("form", ["paper", "stable"])
+def test_one_step_is_the_gradient_of_the_reference(form):
+    stable = {"bounded": True, "disparity": "cka", "mixing": "logits"}
+    c = config(
+        **(stable if form == "stable" else {}),
+        # Fewer units compile faster under JAX.
+        levels=("fine",),
+        alpha=0.3,
+        beta=0.4,
+        reversal=0.7,
+    )
+    weights = random_weights(c)
+    model = model_of(c, weights)
+    model.compile(keras.optimizers.SGD(RATE))
+    logs = model.train_on_batch(X, labels(c), return_dict=True)
+
+    terms = losses(forward(X, weights, c), labels(c), weights, c)
+    assert logs["loss"] == pytest.approx(terms.pop("total"), rel=1e-5)
+    for name, value in terms.items():
+        assert logs[f"{name}_loss"] == pytest.approx(value, rel=1e-5)
+    assert {"agnostic_norm", "exclusive_spread", "agnostic_spread"} < set(logs)
+
+    after = by_reference_name(model)
+    for name in PARTS:
+        gradient = (weights[name] - numpy_of(after[name])) / RATE
+        entries = some_entries(gradient, 3)
+        expected = training_gradient(X, labels(c), weights, c, name, entries)
+        found = [gradient[entry] for entry in entries]
+        scale = np.abs(gradient).max()
+        assert scale > 1e-6, name
+        np.testing.assert_allclose(
+            found, expected, atol=2e-4 * scale, err_msg=name
+        )
+
+
+def test_evaluation_logs_the_same_terms_and_trains_nothing():
+    c = config(levels=())
+    model = model_of(c, ramp_steps=10)
+    before = model.get_weights()
+    logs = model.evaluate(X, labels(c), verbose=0, return_dict=True)
+    weighted = [
+        weight * logs[f"{name}_loss"]
+        for name, weight in model.objective.weights_of_terms.items()
+    ]
+    assert logs["loss"] == pytest.approx(logs["task_loss"] + sum(weighted))
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
