@@ -33,12 +33,13 @@ class MaskedDense(keras.layers.Layer):
     Example:
 
     ```python
+    import keras
     import numpy as np
     import keras_mmfusion as mmf
 
     layer = mmf.layers.MaskedDense(3)
     y = layer(np.ones((2, 4), "float32"), mask=np.array([True, False]))
-    assert not np.array(y)[1].any()
+    assert not keras.ops.convert_to_numpy(y)[1].any()
     ```
     """
 

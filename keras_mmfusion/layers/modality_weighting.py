@@ -53,12 +53,13 @@ class ModalityWeighting(keras.layers.Layer):
     Example:
 
     ```python
+    import keras
     import numpy as np
     import keras_mmfusion as mmf
 
     x = {"text": np.ones((2, 4, 8)), "audio": np.ones((2, 9, 8))}
     weighted, psi = mmf.layers.ModalityWeighting()(x)
-    print(np.array(psi).sum(axis=1))  # [1. 1.]
+    print(keras.ops.sum(psi, axis=1))  # 1 for each sample
     ```
 
     Reference:

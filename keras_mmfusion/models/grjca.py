@@ -152,17 +152,7 @@ class GRJCA(FusionModel):
             m: keras.Input(encoder.sample_shape, name=m)
             for m, encoder in built.items()
         }
-        masks = {m: PaddingMask(name=f"{m}_mask")(inputs[m]) for m in order}
-        features = {
-            m: _sequence(m, built[m], inputs[m], masks[m]) for m in order
-        }
-        if resample is not None:
-            features, masks = ResampleTime(
-                resample if isinstance(resample, int) else None,
-                None if isinstance(resample, int) else resample,
-                modalities=order,
-                name="resample",
-            )(features, mask=masks, return_mask=True)
+        features, masks = _encode(built, inputs, resample)
         fused, seen = fusion(features, mask=masks, return_attention=True)
         joined = keras.layers.Concatenate(name="joined")(
             [fused[m] for m in order]
@@ -354,6 +344,30 @@ def _plain(nested: Any) -> Any:
     if not isinstance(nested, dict):
         return nested
     return {key: _plain(value) for key, value in nested.items()}
+
+
+def _encode(
+    encoders: Mapping[str, Encoder],
+    inputs: Mapping[str, Any],
+    resample: str | int | None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Sequences of all modalities on one time grid, and their masks."""
+    masks = {m: PaddingMask(name=f"{m}_mask")(inputs[m]) for m in encoders}
+    features = {
+        m: _sequence(m, encoder, inputs[m], masks[m])
+        for m, encoder in encoders.items()
+    }
+    if resample is None:
+        return features, masks
+    fixed = resample if isinstance(resample, int) else None
+    layer = ResampleTime(
+        fixed,
+        resample if fixed is None else None,
+        modalities=list(encoders),
+        name="resample",
+    )
+    resampled, masks = layer(features, mask=masks, return_mask=True)
+    return resampled, masks
 
 
 def _sequence(m: str, encoder: Encoder, inputs: Any, mask: Any) -> Any:

@@ -46,7 +46,7 @@ def _state(metadata: Mapping[str, Any]) -> str:
         f"{len(metadata['variables'])} weights."
     )
     if not metadata["trained"]:
-        text += " **No trained weights**: architecture and recipe only."
+        text += " **No trained weights**: the architecture only."
     return text
 
 

@@ -271,8 +271,8 @@ def _untrained(preset: Preset) -> PresetUntrainedError:
     source = data.get("name") if isinstance(data, dict) else data
     return PresetUntrainedError(
         f"The preset in {preset.folder} has no published weights. It is the "
-        f"architecture of {described['class_name']} and a recipe. Data: "
+        f"architecture of {described['class_name']}. Data: "
         f"{source or 'not stated'}. To train it: "
-        f"{described.get('recipe') or 'not stated'}. For the untrained "
-        "network pass load_weights=False."
+        f"{described.get('recipe') or 'no recipe is written yet'}. "
+        "For the untrained network pass load_weights=False."
     )

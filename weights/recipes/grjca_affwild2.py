@@ -23,6 +23,12 @@ DATA = {
     "licence": "on request from its authors, for research only",
 }
 
+NOTES = (
+    "No recipe is written yet. Official weights, if you have them, load with "
+    "keras_mmfusion.convert.load_official; fit() trains on windows of 300 "
+    "frames."
+)
+
 
 def features() -> mmf.models.GRJCA:
     """Video features (T, 512) and audio features (T, 128)."""
@@ -74,8 +80,7 @@ def main() -> None:
             "96, 64) through VGGish.",
             "paper": PAPER,
             "data": DATA,
-            "recipe": "python examples/valence_arousal_affwild2.py --data "
-            "<Aff-Wild2 folder>",
+            "notes": NOTES,
             "trained": False,
         },
     )
@@ -87,8 +92,7 @@ def main() -> None:
             "(300, 512) and VGGish features (300, 128) of every frame.",
             "paper": PAPER,
             "data": DATA,
-            "recipe": "python examples/valence_arousal_affwild2.py --data "
-            "<Aff-Wild2 folder>",
+            "notes": NOTES,
             "trained": False,
         },
     )
