@@ -263,14 +263,14 @@ def test_fit_learns_which_modality_to_trust():
     )
     model = GRJCA.from_shapes(
         dict.fromkeys(x, (None, 3)),
-        channels=[4],
+        channels=[8],
         encoder_kernel_size=3,
         steps=1,
         dropout=0.1,
         seed=0,
     )
-    model.compile(keras.optimizers.Adam(0.02))
-    model.fit(x, y, epochs=30, batch_size=16, verbose=0, shuffle=False)
+    model.compile(keras.optimizers.Adam(0.01))
+    model.fit(x, y, epochs=100, batch_size=16, verbose=0, shuffle=False)
     assert model.evaluate(x, y, verbose=0)[1] > 0.8
 
 
