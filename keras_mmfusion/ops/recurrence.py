@@ -1,7 +1,7 @@
 """The LSTM recurrence; the one place where code depends on the backend.
 
-On PyTorch, Keras runs recurrences as a Python loop over the steps, several
-times slower on a CPU than PyTorch's own kernel (`benchmarks/recurrence.py`).
+On PyTorch, Keras runs recurrences as a Python loop over the steps, slower on
+a CPU than PyTorch's own kernel (measured by `benchmarks/recurrence.py`).
 """
 
 import keras

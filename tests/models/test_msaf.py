@@ -14,22 +14,8 @@ MOSEI = {"visual": (35, 32), "audio": (74, 64), "text": (768, 128)}
 
 
 def mosei_network() -> MSAF:
-    return MSAF(
-        {
-            m: LSTMEncoder(features, units, name=m)
-            for m, (features, units) in MOSEI.items()
-        },
-        [
-            {
-                "after": dict.fromkeys(MOSEI, "lstm1"),
-                "block_channels": 16,
-                "reduction_factor": 2,
-                "segments": 5,
-                "block_dropout": 0.2,
-            }
-        ],
-        modalities=list(MOSEI),
-    )
+    """The published network, as the preset describes it."""
+    return MSAF.from_preset("mosei", load_weights=False)
 
 
 @pytest.fixture(scope="module")
