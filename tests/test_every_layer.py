@@ -52,6 +52,7 @@ CASES = {
         TWO,
     ),
     "MaskedDense": (lambda: layers.MaskedDense(4, "relu", 0.1), SEQUENCE),
+    "MaskedStatisticsPooling": (layers.MaskedStatisticsPooling, SEQUENCE),
     "PaddingMask": (layers.PaddingMask, SEQUENCE),
     "ResampleTime": (lambda: layers.ResampleTime(4), TWO),
     "SplitAttentionFusion": (

@@ -6,6 +6,7 @@ from keras_mmfusion.encoders.encoder import Encoder
 from keras_mmfusion.encoders.ir_resnet_encoder import IRResNetEncoder
 from keras_mmfusion.encoders.lstm_encoder import LSTMEncoder
 from keras_mmfusion.encoders.tcn_encoder import TCNEncoder
+from keras_mmfusion.encoders.temporal_conv_encoder import TemporalConvEncoder
 from keras_mmfusion.encoders.vggish_encoder import VGGishEncoder
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "IRResNetEncoder",
     "LSTMEncoder",
     "TCNEncoder",
+    "TemporalConvEncoder",
     "VGGishEncoder",
 ]

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from keras_mmfusion.layers.padding_mask import PaddingMask
+from keras_mmfusion.ops.masking import strided_mask
 from keras_mmfusion.types import Shape, Tensor
 
 
@@ -56,6 +57,14 @@ class Encoder(keras.Model):
         for name in names[first:last]:
             x = self.stages[name](x, mask=mask)
         return x
+
+    def mask_after(self, stage: str, mask: Tensor) -> Tensor:
+        """The mask of what a stage gives, from that of the encoder's input.
+
+        A stage that shortens time says by how much in all, from the input of
+        the encoder on, as `time_stride`.
+        """
+        return strided_mask(mask, getattr(self.stages[stage], "time_stride", 1))
 
     @classmethod
     def from_config(

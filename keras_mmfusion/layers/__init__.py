@@ -17,6 +17,9 @@ from keras_mmfusion.layers.joint_cross_attention import JointCrossAttention
 from keras_mmfusion.layers.lstm import LSTM
 from keras_mmfusion.layers.masked_average_pooling import MaskedAveragePooling
 from keras_mmfusion.layers.masked_dense import MaskedDense
+from keras_mmfusion.layers.masked_statistics_pooling import (
+    MaskedStatisticsPooling,
+)
 from keras_mmfusion.layers.modality_reinforcement import ModalityReinforcement
 from keras_mmfusion.layers.modality_weighting import ModalityWeighting
 from keras_mmfusion.layers.padding_mask import PaddingMask
@@ -39,6 +42,7 @@ __all__ = [
     "JointCrossAttention",
     "MaskedAveragePooling",
     "MaskedDense",
+    "MaskedStatisticsPooling",
     "ModalityReinforcement",
     "ModalityWeighting",
     "PaddingMask",

@@ -112,7 +112,12 @@ class MSAF(FusionModel):
                 reached[m] = stage
             fused, weights = fusion(
                 {m: features[m] for m in after},
-                mask={m: _step_mask(features[m], masks[m]) for m in after},
+                mask={
+                    m: _step_mask(
+                        features[m], built[m].mask_after(stage, masks[m])
+                    )
+                    for m, stage in after.items()
+                },
                 return_attention=True,
             )
             features.update(fused)

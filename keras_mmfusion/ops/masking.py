@@ -74,6 +74,11 @@ def mask_steps(x: Tensor, mask: Tensor | None) -> Tensor:
     return x if mask is None else x * ops.cast(mask, x.dtype)[..., None]
 
 
+def strided_mask(mask: Tensor | None, stride: int) -> Tensor | None:
+    """Mask (B, ceil(T / stride)) of every `stride`-th step, from the first."""
+    return mask if mask is None or stride == 1 else mask[:, ::stride]
+
+
 def any_mask(masks: Sequence[Tensor | None]) -> Tensor | None:
     """Steps at which any modality is valid; `None` for all."""
     result = None
