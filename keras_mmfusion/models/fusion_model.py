@@ -55,6 +55,7 @@ class FusionModel(keras.Model):
             self._check(*validation[:2])
         else:
             self._check(validation)
+        self._build_optimizer()
         return super().fit(x, y, **kwargs)
 
     def evaluate(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
@@ -67,6 +68,7 @@ class FusionModel(keras.Model):
 
     def train_on_batch(self, x: Any, y: Any = None, **kwargs: Any) -> Any:
         self._check(x, y)
+        self._build_optimizer()
         return super().train_on_batch(x, y, **kwargs)
 
     def test_on_batch(self, x: Any, y: Any = None, **kwargs: Any) -> Any:
@@ -76,6 +78,15 @@ class FusionModel(keras.Model):
     def predict_on_batch(self, x: Any) -> Any:
         self._check(x)
         return super().predict_on_batch(x)
+
+    def _build_optimizer(self) -> None:
+        """Makes the optimizer's variables before the first step is traced.
+
+        TensorFlow traces a step twice if variables are made in it.
+        """
+        optimizer = getattr(self, "optimizer", None)
+        if optimizer is not None and not optimizer.built:
+            optimizer.build(self.trainable_variables)
 
     def _check(self, x: Any, y: Any = None) -> None:
         """Checks arrays, and whether a data set's labels suit the model."""
