@@ -94,7 +94,8 @@ def batch_norm(name: str, policy: Any) -> keras.layers.BatchNormalization:
 def masked_norm(
     layer: Any, x: Tensor, mask: Tensor | None, training: bool | None
 ) -> Tensor:
-    """The layer, with the statistics of the frames in the mask (N,)."""
-    for _ in range(0 if mask is None else len(x.shape) - 2):
-        mask = ops.expand_dims(mask, axis=-1)
+    """The layer, with the statistics of what is in the mask, (N,) or (B, T)."""
+    if mask is not None:
+        for _ in range(len(x.shape) - 1 - len(mask.shape)):
+            mask = ops.expand_dims(mask, axis=-1)
     return layer(x, training=training, mask=mask)

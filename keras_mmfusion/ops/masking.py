@@ -70,8 +70,13 @@ def segment_membership(mask: Tensor, segments: int) -> Tensor:
 
 
 def mask_steps(x: Tensor, mask: Tensor | None) -> Tensor:
-    """x (B, T, C), zero where the mask (B, T) is not set."""
-    return x if mask is None else x * ops.cast(mask, x.dtype)[..., None]
+    """x (B, T, ...), zero where the mask (B, T) is not set."""
+    if mask is None:
+        return x
+    mask = ops.cast(mask, x.dtype)
+    for _ in range(len(x.shape) - len(mask.shape)):
+        mask = ops.expand_dims(mask, axis=-1)
+    return x * mask
 
 
 def strided_mask(mask: Tensor | None, stride: int) -> Tensor | None:
