@@ -65,6 +65,8 @@ def kind_of_file(path: Path) -> str:
         return _kind_of_zip(head)
     if head[257:262] == b"ustar":
         return "tar"
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "avi"
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         return "html"

@@ -4,6 +4,7 @@ from tests.data.formats.bad_arrays import MERBENCH, MSAF_NPY, RAVDESS, UTD_MHAD
 from tests.data.formats.bad_folders import (
     AFFWILD2,
     CSD,
+    NTU_RGBD,
     NTU_SKELETON,
 )
 from tests.data.formats.bad_pickles import GENERAL, MMSA, MULT, MULTIBENCH
@@ -23,6 +24,7 @@ BAD_FILES: dict[str, dict[str, tuple[Maker, str]]] = {
     "csd": CSD,
     "ntu_mmaction": NTU_MMACTION,
     "ntu_skeleton": NTU_SKELETON,
+    "ntu_rgbd": NTU_RGBD,
     "affwild2": AFFWILD2,
     "utd_mhad": UTD_MHAD,
 }

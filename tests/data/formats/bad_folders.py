@@ -343,3 +343,36 @@ AFFWILD2: dict[str, tuple[Maker, str]] = {
         "leads out of the folder",
     ),
 }
+
+
+PLAYLIST = b"ffconcat version 1.0\nfile /etc/passwd\n"
+VIDEO = f"nturgb+d_rgb/{ex.ntu_name(1, 1)}_rgb.avi"
+NTU_RGBD: dict[str, tuple[Maker, str]] = {
+    "truncated": (folder(ex.ntu_rgbd, cut(VIDEO, 0.9)), "truncated"),
+    "empty": (folder(ex.ntu_rgbd, edit(VIDEO, b"")), "empty"),
+    "HTML page": (folder(ex.ntu_rgbd, edit(VIDEO, HTML)), "HTML page"),
+    "a list of other files": (
+        folder(ex.ntu_rgbd, edit(VIDEO, PLAYLIST)),
+        "an AVI video",
+    ),
+    "a list behind the right first bytes": (
+        folder(ex.ntu_rgbd, edit(VIDEO, b"RIFF1234AVI " + PLAYLIST)),
+        "damaged|no frames|sound only",
+    ),
+    "4,200 x 4,200": (
+        folder(ex.ntu_rgbd, lambda r: ex.avi(r / VIDEO, 1, 4200)),
+        "4200 x 4200",
+    ),
+    "no video of a skeleton": (
+        folder(ex.ntu_rgbd, remove(VIDEO)),
+        "expected a video",
+    ),
+    "damaged skeleton": (
+        folder(ex.ntu_rgbd, edit(f"nturgb+d_skeletons/{SKELETON}", b"x\n1\n")),
+        "number of frames",
+    ),
+    "link out of the folder": (
+        folder(ex.ntu_rgbd, link_out(VIDEO)),
+        "leads out of the folder",
+    ),
+}

@@ -182,6 +182,31 @@ def ntu_skeleton(folder: Path) -> Path:
     return root
 
 
+def avi(path: Path, frames: int, size: int = 32) -> None:
+    """A video whose frame t is grey of brightness 20 t."""
+    import av
+
+    with av.open(str(path), "w", format="avi") as file:
+        stream = file.add_stream("mpeg4", rate=30)
+        stream.width = stream.height = size
+        stream.pix_fmt = "yuv420p"
+        for index in range(frames):
+            pixels = np.full((size, size, 3), 20 * index, np.uint8)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+
+
+def ntu_rgbd(folder: Path) -> Path:
+    root = folder / "ntu"
+    root.mkdir()
+    skeletons = ntu_skeleton(root)
+    (root / "nturgb+d_rgb").mkdir()
+    for index, file in enumerate(sorted(skeletons.iterdir())):
+        avi(root / f"nturgb+d_rgb/{file.stem}_rgb.avi", 5 + index)
+    return root
+
+
 def affwild2(folder: Path) -> Path:
     from PIL import Image
 

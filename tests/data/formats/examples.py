@@ -2,12 +2,14 @@
 
 from tests.data.formats.example_folders import (
     affwild2,
+    avi,
     csd,
     csd_file,
     label_npz,
     merbench,
     msaf_npy,
     msaf_ravdess,
+    ntu_rgbd,
     ntu_skeleton,
     ravdess_clip,
     skeleton_text,
@@ -53,6 +55,7 @@ __all__ = [
     "VIDEO_STEPS",
     "WITHOUT_KERAS",
     "affwild2",
+    "avi",
     "csd",
     "csd_file",
     "dump",
@@ -75,6 +78,7 @@ __all__ = [
     "ntu_content",
     "ntu_mmaction",
     "ntu_name",
+    "ntu_rgbd",
     "ntu_skeleton",
     "ravdess_clip",
     "records",
@@ -99,6 +103,7 @@ MAKERS = {
     "csd": csd,
     "ntu_mmaction": ntu_mmaction,
     "ntu_skeleton": ntu_skeleton,
+    "ntu_rgbd": ntu_rgbd,
     "affwild2": affwild2,
     "utd_mhad": utd_mhad,
 }

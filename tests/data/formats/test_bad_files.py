@@ -30,6 +30,7 @@ CASES = [
 OS_ERRORS = {
     ("csd", "truncated"),
     ("msaf_ravdess", "truncated frame"),
+    ("ntu_rgbd", "truncated"),
 }
 
 
@@ -90,6 +91,7 @@ OTHERS = {
     "csd": "msaf_npy",
     "ntu_mmaction": "mag",
     "ntu_skeleton": "ntu_mmaction",
+    "ntu_rgbd": "ntu_skeleton",
     "affwild2": "ntu_skeleton",
     "utd_mhad": "msaf_ravdess",
 }
@@ -141,6 +143,7 @@ def test_bad_options(name, tmp_path):
         "csd": {"modalities": {"audio": "nothing"}},
         "ntu_mmaction": {"protocol": "xset"},
         "ntu_skeleton": {"protocol": "xall"},
+        "ntu_rgbd": {"frames": 0},
         "affwild2": {"images": "/nowhere"},
         "utd_mhad": {"folds": {"training": ["1"]}},
     }.get(name, {"nonsense": 1})
@@ -293,6 +296,7 @@ BOUNDED = {
         "frame that declares 60,000 x 60,000",
     ),
     "a billion frames": ("ntu_skeleton", "a billion frames"),
+    "video of 4,200 x 4,200": ("ntu_rgbd", "4,200 x 4,200"),
 }
 
 
@@ -304,7 +308,7 @@ def test_bombs_in_a_process_without_room(case, tmp_path):
     script = ex.WITHOUT_KERAS + textwrap.dedent(f"""
         import resource, warnings
         from keras_mmfusion.data.formats import load_file
-        import h5py, PIL.Image, PIL.JpegImagePlugin, PIL.PngImagePlugin
+        import av, h5py, PIL.Image, PIL.JpegImagePlugin, PIL.PngImagePlugin
         warnings.simplefilter("ignore")
         held = int(open("/proc/self/statm").read().split()[0])
         limit = held * resource.getpagesize() + 64 * 2**20

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from keras_mmfusion.data.formats import load_file
+from keras_mmfusion.data.formats.ntu_rgbd import tracked
 from tests.data.formats import examples as ex
 from tests.data.formats.test_read import check_three
 
@@ -209,6 +210,39 @@ def test_ntu_skeleton_without_a_body_is_missing(tmp_path):
     file = path / f"{ex.ntu_name(1, 1)}.skeleton"
     file.write_text("3\n0\n0\n0\n")
     assert load_file(path).train.lengths()["skeleton"].tolist() == [0]
+
+
+def test_ntu_rgbd(tmp_path):
+    dataset = load_file(ex.ntu_rgbd(tmp_path), frames=3, size=8)
+    assert dataset.shapes["video"] == (None, 8, 8, 3)
+    assert len(dataset.train) == 4
+    assert dataset.test.ids == [ex.ntu_name(3, 1), ex.ntu_name(3, 50)]
+    # The fourth video has 8 frames, of brightness 0, 20, ..., 140: the first,
+    # the middle one and the last.
+    video = dataset.train.features["video"][3]
+    np.testing.assert_allclose(video[0], 0, atol=4)
+    np.testing.assert_allclose(video[1], 80, atol=4)
+    np.testing.assert_allclose(video[2], 140, atol=4)
+
+
+def test_ntu_rgbd_shorter_videos_repeat_frames(tmp_path):
+    dataset = load_file(ex.ntu_rgbd(tmp_path), frames=12, size=8)
+    video = dataset.train.features["video"][0]  # of 5 frames
+    assert video.shape == (12, 8, 8, 3)
+    assert dataset.train.lengths()["video"].tolist() == [12] * 4
+    brightness = video.mean(axis=(1, 2, 3))
+    assert (np.diff(brightness) > -1).all()
+    np.testing.assert_allclose(brightness[-1], 80, atol=4)
+
+
+def test_ntu_rgbd_untracked_clips_can_be_left_out(tmp_path):
+    path = ex.ntu_rgbd(tmp_path)
+    name = ex.ntu_name(1, 1)
+    (path / f"nturgb+d_skeletons/{name}.skeleton").write_text("2\n0\n0\n")
+    train = load_file(path).train
+    assert len(train) == 4
+    assert name not in tracked(train).ids
+    assert len(tracked(train)) == 3
 
 
 def test_affwild2(tmp_path):

@@ -326,6 +326,7 @@ UNFIT = {
         "sequences",
     ),
     "no NTU names": (small(("skeleton",)), "ntu_skeleton", "25, 3"),
+    "no NTU video": (small(("skeleton",)), "ntu_rgbd", "'video'"),
     "no UTD modality": (small(("smell",)), "utd_mhad", "'smell'"),
     "ids with slashes": (
         small(ids=["../../a", "b"]),
