@@ -4,13 +4,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
-from keras import ops
 
 from keras_mmfusion import registry
 from keras_mmfusion.encoders import DenseEncoder, Encoder, LSTMEncoder
 from keras_mmfusion.layers import PaddingMask, SplitAttentionFusion
 from keras_mmfusion.models.encoder_dict import encoder_order, make_encoder
 from keras_mmfusion.models.fusion_model import FusionModel
+from keras_mmfusion.models.msaf_graph import (
+    by_modality,
+    by_stream,
+    check_fusion,
+    head,
+    step_mask,
+)
 from keras_mmfusion.types import Shape
 
 
@@ -89,13 +95,6 @@ class MSAF(FusionModel):
         # === Layers ===
         order = encoder_order(encoders, modalities)
         built = {m: make_encoder(m, encoders[m]) for m in order}
-        taps = [_check_fusion(dict(f), built) for f in fusions]
-        layers = [
-            SplitAttentionFusion(
-                **_layer_arguments(f, order), seed=seed, name=f"fusion{i}"
-            )
-            for i, f in enumerate(fusions, start=1)
-        ]
 
         # === Functional Model ===
         inputs = {
@@ -104,27 +103,28 @@ class MSAF(FusionModel):
         }
         masks = {m: PaddingMask(name=f"{m}_mask")(inputs[m]) for m in order}
         features, reached, attention = dict(inputs), dict.fromkeys(order), {}
-        for after, fusion in zip(taps, layers, strict=True):
+        for i, arguments in enumerate(map(dict, fusions), start=1):
+            after = check_fusion(arguments, built)
+            tapped, valid = {}, {}
             for m, stage in after.items():
-                features[m] = built[m].run(
-                    features[m], masks[m], reached[m], stage
-                )
-                reached[m] = stage
-            fused, weights = fusion(
-                {m: features[m] for m in after},
-                mask={
-                    m: _step_mask(
-                        features[m], built[m].mask_after(stage, masks[m])
-                    )
-                    for m, stage in after.items()
-                },
-                return_attention=True,
+                x = built[m].run(features[m], masks[m], reached[m], stage)
+                tapped[m], reached[m] = x, stage
+                valid[m] = step_mask(x, built[m].mask_after(stage, masks[m]))
+            streams = by_stream(tapped)
+            arguments.pop("after")
+            fusion = SplitAttentionFusion(
+                **arguments,
+                modalities=list(streams),
+                seed=seed,
+                name=f"fusion{i}",
             )
-            features.update(fused)
-            attention[fusion.name] = weights
+            fused, attention[fusion.name] = fusion(
+                streams, mask=by_stream(valid), return_attention=True
+            )
+            features.update(by_modality(fused, tapped))
         for m in order:
             features[m] = built[m].run(features[m], masks[m], reached[m], None)
-        outputs = _head(
+        outputs = head(
             features, num_classes or num_targets, combine, dropout, seed
         )
         super().__init__(inputs=inputs, outputs=outputs, name=name)
@@ -258,65 +258,3 @@ class MSAF(FusionModel):
 
 def _is_sequence(shape: Shape) -> bool:
     return len(shape) > 1
-
-
-def _check_fusion(
-    fusion: dict[str, Any], encoders: Mapping[str, Encoder]
-) -> dict[str, str]:
-    """The taps of a fusion, modality to stage, in the order of modalities."""
-    after = fusion.get("after")
-    if not isinstance(after, Mapping) or len(after) < 2:
-        raise ValueError(
-            "A fusion needs `after`, a dict of two or more modalities to the "
-            f"stage they are fused behind. Received: {fusion}"
-        )
-    for m, stage in after.items():
-        stages = list(encoders[m].stages) if m in encoders else []
-        if stage not in stages:
-            raise ValueError(
-                f"There is no stage '{stage}' of modality '{m}'. Modalities: "
-                f"{list(encoders)}; stages of '{m}': {stages}."
-            )
-    return {m: after[m] for m in encoders if m in after}
-
-
-def _layer_arguments(
-    fusion: Mapping[str, Any], order: Sequence[str]
-) -> dict[str, Any]:
-    arguments = {k: v for k, v in fusion.items() if k != "after"}
-    return {
-        **arguments,
-        "modalities": [m for m in order if m in fusion["after"]],
-    }
-
-
-def _step_mask(features: Any, mask: Any) -> Any:
-    """The mask at the rank of the features: a sequence may be summed up."""
-    if len(features.shape) == 2 and len(mask.shape) == 2:
-        return ops.any(mask, axis=1)
-    return mask
-
-
-def _head(
-    features: dict[str, Any],
-    outputs: int,
-    combine: str,
-    dropout: float,
-    seed: int | None,
-) -> Any:
-    if combine == "concat":
-        x = keras.layers.Concatenate(name="features")(list(features.values()))
-        x = keras.layers.Dropout(dropout, seed=seed, name="features_drop")(x)
-        return keras.layers.Dense(outputs, name="head")(x)
-    if combine not in ("sum", "none"):
-        raise ValueError(
-            '`combine` must be "concat", "sum" or "none". '
-            f"Received: combine={combine!r}"
-        )
-    logits = {}
-    for m, x in features.items():
-        x = keras.layers.Dropout(dropout, seed=seed, name=f"{m}_drop")(x)
-        logits[m] = keras.layers.Dense(outputs, name=f"head_{m}")(x)
-    if combine == "none":
-        return logits
-    return keras.layers.Add(name="sum")(list(logits.values()))

@@ -1,0 +1,106 @@
+"""Parts of MSAF's graph: the taps of a fusion, and the heads."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_mmfusion.encoders import Encoder
+from keras_mmfusion.types import Tensor
+
+
+def check_fusion(
+    fusion: Mapping[str, Any], encoders: Mapping[str, Encoder]
+) -> dict[str, str]:
+    """The taps of a fusion, modality to stage, in the order of modalities."""
+    after = fusion.get("after")
+    if not isinstance(after, Mapping) or len(after) < 2:
+        raise ValueError(
+            "A fusion needs `after`, a dict of two or more modalities to the "
+            f"stage they are fused behind. Received: {dict(fusion)}"
+        )
+    for m, stage in after.items():
+        stages = list(encoders[m].stages) if m in encoders else []
+        if stage not in stages:
+            raise ValueError(
+                f"There is no stage '{stage}' of modality '{m}'. Modalities: "
+                f"{list(encoders)}; stages of '{m}': {stages}."
+            )
+    return {m: after[m] for m in encoders if m in after}
+
+
+def by_stream(features: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Every stream a modality of its own: "skeleton/person1", ...
+
+    Args:
+        features: Modality to what its stage gave: a tensor, or a dict of
+            streams that the next stage takes.
+    """
+    streams: dict[str, Tensor] = {}
+    for m, x in features.items():
+        if isinstance(x, Mapping):
+            streams |= {f"{m}/{key}": x[key] for key in sorted(x)}
+        else:
+            streams[m] = x
+    return streams
+
+
+def by_modality(
+    streams: Mapping[str, Tensor], features: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Streams in the structure of `features`, the inverse of `by_stream`."""
+    return {
+        m: {key: streams[f"{m}/{key}"] for key in x}
+        if isinstance(x, Mapping)
+        else streams[m]
+        for m, x in features.items()
+    }
+
+
+def step_mask(features: Any, mask: Tensor) -> Any:
+    """The mask at the rank of the features: a sequence may be summed up.
+
+    Args:
+        features: A tensor, or a dict of streams with one mask for all.
+        mask: Their mask (B, T) or (B,).
+    """
+    if isinstance(features, Mapping):
+        return {key: step_mask(x, mask) for key, x in features.items()}
+    if len(features.shape) == 2 and len(mask.shape) == 2:
+        return ops.any(mask, axis=1)
+    return mask
+
+
+def head(
+    features: dict[str, Any],
+    outputs: int,
+    combine: str,
+    dropout: float,
+    seed: int | None,
+) -> Any:
+    """One dense layer on all features, or one for every modality.
+
+    Args:
+        features: Modality to features (B, C).
+        outputs: Number of outputs.
+        combine: See `MSAF`.
+        dropout: Rate of dropout before a dense layer.
+        seed: Of the dropout.
+    """
+    if combine == "concat":
+        x = keras.layers.Concatenate(name="features")(list(features.values()))
+        x = keras.layers.Dropout(dropout, seed=seed, name="features_drop")(x)
+        return keras.layers.Dense(outputs, name="head")(x)
+    if combine not in ("sum", "none"):
+        raise ValueError(
+            '`combine` must be "concat", "sum" or "none". '
+            f"Received: combine={combine!r}"
+        )
+    logits = {}
+    for m, x in features.items():
+        x = keras.layers.Dropout(dropout, seed=seed, name=f"{m}_drop")(x)
+        logits[m] = keras.layers.Dense(outputs, name=f"head_{m}")(x)
+    if combine == "none":
+        return logits
+    return keras.layers.Add(name="sum")(list(logits.values()))
