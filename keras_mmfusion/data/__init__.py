@@ -16,6 +16,7 @@ from keras_mmfusion.data.columns import (
 from keras_mmfusion.data.corruptions import ModalityDropout
 from keras_mmfusion.data.dataset import MultimodalDataset, Split
 from keras_mmfusion.data.leaks import Leak
+from keras_mmfusion.data.mapped import mapped
 from keras_mmfusion.data.standardize import Standardizer
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "check_labels",
     "corruptions",
     "load",
+    "mapped",
     "padding_side",
 ]
 
