@@ -34,7 +34,12 @@ def to_tf_dataset(split: "Split", batch_size: int, **options: Any) -> Any:
             )
             for name, values in inputs.items()
         },
-        tf.TensorSpec((None, *labels.shape[1:]), labels.dtype),
+        tf.TensorSpec(
+            (None, None, *labels.shape[2:])
+            if split.per_step
+            else (None, *labels.shape[1:]),
+            labels.dtype,
+        ),
     )
     dataset = tf.data.Dataset.from_generator(epoch, output_signature=signature)
     known = tf.data.experimental.assert_cardinality(len(batches))

@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keras_mmfusion.data.columns import Column
-from keras_mmfusion.data.padding import Floats, Ints, stacked
+from keras_mmfusion.data.padding import (
+    Floats,
+    Ints,
+    check_on_grid,
+    label_steps,
+    stacked,
+)
 
 if TYPE_CHECKING:
     from keras_mmfusion.data.split import Split
@@ -21,6 +27,7 @@ Batch = tuple[Inputs, NDArray[np.generic]]
 # Seeds of different purposes must differ: NumPy treats the seeds [a, b] and
 # [a, b, 0] alike.
 _SHUFFLE, _TRANSFORM = 1, 2
+_BUCKETS = 8
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc, unused-ignore]
@@ -37,6 +44,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc, unused-ignore]
     smaller batch, where the count does not divide, is one from the middle,
     never always that of the longest samples.
 
+    If there is a label at every step, (N, T, K), all sequences and the labels
+    are padded alike, the longest to T.
+
     TensorFlow takes a length for fixed if the first two batches share it, so
     these differ, or all batches have one length.
 
@@ -47,7 +57,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc, unused-ignore]
         seed: makes orders and transforms reproducible. `fit` shuffles the
             order of batches once more unless it is given `shuffle=False`.
         buckets: how many padded lengths there may be; 1 pads every batch to
-            the longest sample.
+            the longest sample. Default: 8, or 1 with a label at every step.
         max_length: sequences are cut to this many steps.
         transform: function of the inputs and a `numpy.random.Generator` that
             returns changed inputs, for example `ModalityDropout(0.3)`.
@@ -67,7 +77,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc, unused-ignore]
         batch_size: int,
         shuffle: bool = False,
         seed: int = 0,
-        buckets: int = 8,
+        buckets: int | None = None,
         max_length: int | None = None,
         transform: Transform | None = None,
         workers: int = 1,
@@ -77,6 +87,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc, unused-ignore]
         self.batch_size = _positive("batch_size", batch_size)
         self.shuffle = shuffle
         self.seed = seed
+        if buckets is None:
+            buckets = 1 if split.per_step else _BUCKETS
         self.buckets = _positive("buckets", buckets)
         self.transform = transform
         self.threads = _positive("workers", workers)
@@ -116,7 +128,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc, unused-ignore]
 
         Returns:
             The inputs, modality to float32 array (B, T, ...) or (B, ...),
-            and the labels (B,) or (B, K), float32 if they are fractions.
+            and the labels (B,), (B, K) or (B, T, K), float32 if they are
+            fractions.
         """
         if not 0 <= index < len(self):
             raise IndexError(f"Batch {index} of {len(self)} batches.")
@@ -131,6 +144,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc, unused-ignore]
             seeds = [_TRANSFORM, self.seed, epoch, index]
             inputs = self.transform(inputs, np.random.default_rng(seeds))
         labels = self.split.labels[rows]
+        if self.split.per_step:
+            labels = labels[:, : next(iter(lengths.values()))]
         if labels.dtype.kind == "f":
             labels = labels.astype(np.float32)
         return inputs, labels
@@ -148,19 +163,34 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc, unused-ignore]
     def _sample_levels(self, max_length: int | None) -> Ints:
         """Bucket of every sample, from 1: the largest over modalities."""
         levels = np.ones(len(self.split), np.int64)
+        labels, grid = self.split.labels, None
+        if self.split.per_step:
+            grid = labels.shape[1]
+        if max_length is not None:
+            _positive("max_length", max_length)
         for name, column in self.split.features.items():
             if not column.is_sequence:
                 continue
             lengths = column.lengths()
+            longest = int(lengths.max(initial=0))
+            if grid is not None:
+                check_on_grid(name, lengths, grid)
+                # Every annotated step is in the batch.
+                lengths = np.maximum(lengths, label_steps(labels))
+                longest = grid
             if max_length is not None:
-                lengths = np.minimum(
-                    lengths, _positive("max_length", max_length)
-                )
+                lengths = np.minimum(lengths, max_length)
+                longest = min(longest, max_length)
             # At least one step, so that no layer meets an empty axis.
-            longest = max(int(lengths.max(initial=0)), 1)
+            longest = max(longest, 1)
             self._longest[name] = longest
             self._step[name] = -(-longest // self.buckets)
             levels = np.maximum(levels, -(-lengths // self._step[name]))
+        if grid is not None and not self._step:
+            raise ValueError(
+                "A label at every step needs a modality with steps. "
+                f"Received: {self.split.modalities}, all of them vectors."
+            )
         return levels
 
     def _lengths_at(self, level: int) -> dict[str, int]:

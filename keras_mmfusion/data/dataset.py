@@ -27,8 +27,8 @@ class MultimodalDataset:
         test: test split, or None.
         name: short name for reports.
         task: `"classification"` (integer labels (N,)), `"regression"`
-            (labels (N,) or (N, K)) or `"binary heads"` (labels (N, K) of 0
-            and 1).
+            (labels (N,), (N, K) or, at every step, (N, T, K)) or
+            `"binary heads"` (labels (N, K) of 0 and 1).
         class_names: names of the classes, or of the columns of (N, K)
             labels.
         origin: where the data comes from.
@@ -88,10 +88,18 @@ class MultimodalDataset:
                 )
             if len(split):
                 self._check_labels(name, split.labels)
+        if len({split.per_step for split in self.splits.values()}) > 1:
+            raise ValueError(
+                "All splits must have a label per sample, or all at every "
+                "step. Received: labels of shapes "
+                f"{[split.labels.shape for split in self.splits.values()]}"
+            )
 
     def _check_labels(self, name: str, labels: NDArray[np.generic]) -> None:
         try:
-            if self.task == "classification":
+            if labels.ndim == 3:
+                self._check_step_labels(labels)
+            elif self.task == "classification":
                 count = int(max(labels.max(), 0)) + 1
                 if self.class_names is not None:
                     count = len(self.class_names)
@@ -102,6 +110,18 @@ class MultimodalDataset:
                 check_labels(labels, num_outputs=len(self.class_names))
         except ValueError as error:
             raise ValueError(f"In split {name!r}: {error}") from error
+
+    def _check_step_labels(self, labels: NDArray[np.generic]) -> None:
+        if self.task != "regression":
+            raise ValueError(
+                "Labels at every step, (N, T, K), are for the task "
+                f"'regression'. Received: task={self.task!r}"
+            )
+        names = self.class_names
+        check_labels(
+            labels.reshape(-1, labels.shape[2]),
+            num_outputs=None if names is None else len(names),
+        )
 
     @property
     def splits(self) -> dict[str, Split]:

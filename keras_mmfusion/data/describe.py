@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from keras_mmfusion.data.padding import NOT_ANNOTATED
+
 if TYPE_CHECKING:
     from keras_mmfusion.data.dataset import MultimodalDataset
     from keras_mmfusion.data.split import Split
@@ -51,7 +53,8 @@ def label_counts(
 
     Returns:
         Label column (an empty name if there is one) to pairs of a class or
-        interval and its number of samples in every split.
+        interval and its number of samples, or of annotated steps, in every
+        split.
     """
     labels = [split.labels for split in dataset.splits.values()]
     if dataset.task == "classification":
@@ -65,14 +68,23 @@ def label_counts(
                 for i, name in enumerate(names)
             ]
         }
-    columns = [np.atleast_2d(y.T) for y in labels]
+    columns = [_columns(y) for y in labels]
     names = dataset.class_names or [str(i) for i in range(len(columns[0]))]
+    what = ", annotated steps" if labels[0].ndim == 3 else ""
     return {
-        "" if len(columns[0]) == 1 else f" {name}": _bin_counts(
-            [y[i].astype(np.float64) for y in columns]
+        ("" if len(columns[0]) == 1 else f" {name}") + what: _bin_counts(
+            [y[i] for y in columns]
         )
         for i, name in enumerate(names)
     }
+
+
+def _columns(labels: NDArray[Any]) -> list[NDArray[np.float64]]:
+    """Labels of every output; of the annotated steps if (N, T, K)."""
+    if labels.ndim < 3:
+        return [row.astype(np.float64) for row in np.atleast_2d(labels.T)]
+    steps = labels.reshape(-1, labels.shape[2]).T.astype(np.float64)
+    return [row[row != NOT_ANNOTATED] for row in steps]
 
 
 def figure(dataset: "MultimodalDataset") -> Any:

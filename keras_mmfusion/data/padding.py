@@ -9,6 +9,10 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 ItemShape = tuple[int | None, ...]
 
+# Label of a step that has none, where there is a label at every step. The
+# losses and metrics of concordance leave it out by default.
+NOT_ANNOTATED = -5.0
+
 # Lengths are derived block by block, so that a memory-mapped array of any
 # size needs only this much at a time.
 _BLOCK_BYTES = 16 * 2**20
@@ -59,6 +63,24 @@ def ragged_lengths(values: NDArray[np.generic], offsets: Ints) -> Ints:
     found = position >= 0
     last[found] = nonzero[position[found]]
     return np.maximum(last + 1 - offsets[:-1], 0)
+
+
+def label_steps(labels: NDArray[np.generic]) -> Ints:
+    """One past the last annotated step of labels (N, T, K): (N,)."""
+    _, last = nonzero_spans(np.any(labels != NOT_ANNOTATED, axis=2)[..., None])
+    return last
+
+
+def check_on_grid(name: str, lengths: Ints, steps: int) -> None:
+    """Raise unless sequences are no longer than the labels of their steps."""
+    if len(lengths) and lengths.max() > steps:
+        sample = int(lengths.argmax())
+        raise ValueError(
+            "With a label at every step, all sequences run at the labels' "
+            f"rate and have at most their {steps} steps. Received: {name!r} "
+            f"with {lengths[sample]} steps in sample {sample}. Resample it "
+            "first."
+        )
 
 
 def clipped_ends(array: NDArray[np.generic], ends: Ints, lengths: Ints) -> Ints:

@@ -7,7 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from keras_mmfusion.data.columns import Column, Selected, as_column
-from keras_mmfusion.data.padding import Floats, Ints, stacked
+from keras_mmfusion.data.padding import (
+    Floats,
+    Ints,
+    check_on_grid,
+    stacked,
+)
 
 if TYPE_CHECKING:
     from keras_mmfusion.data.batches import Batches, Transform
@@ -19,7 +24,12 @@ class Split:
     Args:
         features: modality name to `Column`, or to an array: (N, T, D) is
             read as zero-padded sequences, (N, D) as vectors.
-        labels: shape (N,) or (N, K).
+        labels: shape (N,) or (N, K); or (N, T, K), K real numbers at every
+            step, -5 at steps without a label. All sequences then have the
+            labels' rate and at most T steps. Batches, `fit`, descriptions,
+            leak checks, corruptions and standardisation take such labels;
+            the sealed runner and the file writers refuse them (score with
+            `evaluation.report_videos`).
         ids: one unique name per sample. Default: "0", "1", ...
         groups: what samples may share, name to values of shape (N,), for
             example `{"speaker": speakers}`. `MultimodalDataset.check_leaks`
@@ -84,6 +94,11 @@ class Split:
             )
 
     @property
+    def per_step(self) -> bool:
+        """Whether there is a label at every step, (N, T, K)."""
+        return self.labels.ndim == 3
+
+    @property
     def modalities(self) -> list[str]:
         """Names of the modalities, in the order they were given."""
         return list(self.features)
@@ -124,26 +139,30 @@ class Split:
 
         Args:
             max_length: sequences are cut to this many steps. Default: every
-                modality is as long as its longest sample.
+                modality is as long as its longest sample, or as the labels
+                if there is one at every step.
 
         Returns:
             The inputs, modality to float32 array of shape (N, T, ...) or
             (N, ...), and the labels.
         """
         inputs = {}
+        grid = self.labels[:, :max_length].shape[1] if self.per_step else None
         for name, column in self.features.items():
             items = [column[index] for index in range(len(self))]
+            if column.is_sequence and self.per_step:
+                check_on_grid(name, column.lengths(), self.labels.shape[1])
             if column.is_sequence and max_length is not None:
                 items = [item[:max_length] for item in items]
-            inputs[name] = stacked(items, column.item_shape)
-        return inputs, self.labels
+            inputs[name] = stacked(items, column.item_shape, grid)
+        return inputs, self.labels[:, :grid] if self.per_step else self.labels
 
     def batches(
         self,
         batch_size: int,
         shuffle: bool = False,
         seed: int = 0,
-        buckets: int = 8,
+        buckets: int | None = None,
         max_length: int | None = None,
         transform: "Transform | None" = None,
         workers: int = 1,
@@ -160,7 +179,10 @@ class Split:
                 the order of the batches once more, with Python's own random
                 numbers, unless it is given `shuffle=False`.
             buckets: how many padded lengths there may be; batches of short
-                samples are padded less. 1 pads all to the longest sample.
+                samples are padded less. 1 pads all to the longest sample,
+                or to the labels if there is one at every step. Default: 8,
+                or 1 with a label at every step, because `predict` joins the
+                outputs of all batches.
             max_length: sequences are cut to this many steps.
             transform: function of the inputs and a `numpy.random.Generator`
                 that returns changed inputs, such as `ModalityDropout(0.3)`.
@@ -236,10 +258,15 @@ class Split:
 
 def _checked_labels(labels: ArrayLike) -> NDArray[np.generic]:
     array = np.asarray(labels)
-    if array.dtype.kind not in "fiub" or array.ndim not in (1, 2):
+    if array.dtype.kind not in "fiub" or array.ndim not in (1, 2, 3):
         raise ValueError(
-            "`labels` must be numbers of shape (N,) or (N, K). "
+            "`labels` must be numbers of shape (N,), (N, K) or (N, T, K). "
             f"Received: dtype {array.dtype}, shape {array.shape}"
+        )
+    if array.ndim == 3 and array.dtype.kind != "f":
+        raise ValueError(
+            "`labels` of every step, (N, T, K), must be real numbers. "
+            f"Received: dtype {array.dtype}"
         )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         bad = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1)

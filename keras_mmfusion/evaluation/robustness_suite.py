@@ -221,6 +221,11 @@ def robustness(
         raise ValueError(
             f"`repeats` must be 1 or more. Received: repeats={repeats}"
         )
+    if split.per_step and not callable(metric):
+        raise ValueError(
+            "Labels at every step, (N, T, K), need `metric` to be a function "
+            f"(y, p) -> float. Received: metric={metric!r}"
+        )
     part = restricted(split, input_modalities(model, split.modalities))
 
     def predict(one: Split, transform: Transform | None, draw: int) -> Array:

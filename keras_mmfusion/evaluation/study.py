@@ -242,6 +242,12 @@ def _splits(
             "A run needs a training and a validation split with samples: all "
             "choices are made on the latter."
         )
+    if train.per_step:
+        raise ValueError(
+            "The runner scores a label per sample. Received: labels at every "
+            f"step, {train.labels.shape}. Train with `fit`, and score with "
+            "`evaluation.report_videos`."
+        )
     # Not `dataset.test`: whether it exists can be told without touching it.
     if vars(dataset).get("test", dataset) is None:
         raise ValueError(

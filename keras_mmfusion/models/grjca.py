@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_mmfusion import presets, registry
-from keras_mmfusion.data.checks import check_labels
+from keras_mmfusion.data.batches import Batches
 from keras_mmfusion.encoders import Encoder, TCNEncoder
 from keras_mmfusion.layers import (
     GatedJointCrossAttention,
@@ -20,6 +20,10 @@ from keras_mmfusion.models.encoder_dict import encoder_order, make_encoder
 from keras_mmfusion.models.fusion_model import FusionModel
 from keras_mmfusion.models.grjca_stream import GRJCAStream
 from keras_mmfusion.models.sequence_head import SequenceHead
+from keras_mmfusion.models.step_labels import (
+    check_split_labels,
+    check_step_labels,
+)
 from keras_mmfusion.ops.masking import any_mask
 from keras_mmfusion.types import Shape
 
@@ -288,6 +292,12 @@ class GRJCA(FusionModel):
         super().compile(optimizer, loss, metrics=metrics, **kwargs)
 
     def _check(self, x: Any, y: Any = None) -> None:
+        if self.per_step and isinstance(x, Batches):
+            loss = getattr(self, "loss", None)
+            check_split_labels(
+                x.split, self.num_targets, self.num_classes, loss
+            )
+            return
         super()._check(x, None if self.per_step else y)
         if not isinstance(x, dict):
             return
@@ -302,7 +312,7 @@ class GRJCA(FusionModel):
             steps = lengths.get(str(self.resample), self.resample)
             if self.resample is None:
                 steps = lengths[self.modalities[0]]
-            _check_step_labels(
+            check_step_labels(
                 y, (len(x[self.modalities[0]]), steps), self.num_classes
             )
 
@@ -381,16 +391,3 @@ def _sequence(m: str, encoder: Encoder, inputs: Any, mask: Any) -> Any:
             f"{tuple(features.shape)} for input {tuple(inputs.shape)}"
         )
     return features
-
-
-def _check_step_labels(
-    labels: np.ndarray, expected: tuple[int, Any], num_classes: int | None
-) -> None:
-    if labels.ndim not in (2, 3) or labels.shape[:2] != expected:
-        raise ValueError(
-            f"Labels of every time step have shape {expected} or "
-            f"{(*expected, 'targets')}. Received: {labels.shape}. For one "
-            "label per sample build the model with per_step=False."
-        )
-    shape = (-1,) if num_classes else (len(labels), -1)
-    check_labels(labels.reshape(shape), num_classes=num_classes)

@@ -188,7 +188,10 @@ BAD_SPLITS = {
         "finite.*1 samples, first 1. Drop",
     ),
     "text": (lambda: split(2, labels=["a", "b"]), "numbers of shape"),
-    "rank": (lambda: split(2, labels=np.zeros((2, 1, 1))), r"\(2, 1, 1\)"),
+    "rank": (
+        lambda: split(2, labels=np.zeros((2, 1, 1, 1))),
+        r"\(2, 1, 1, 1\)",
+    ),
 }
 
 

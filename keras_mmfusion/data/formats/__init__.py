@@ -128,6 +128,11 @@ def write_file(
     """
     found = _format(format)
     _check_options(found, found.write, options, skip=2)
+    if any(split.per_step for split in dataset.splits.values()):
+        raise ValueError(
+            f"{found.name} files hold a label per sample. Received: a data "
+            "set with a label at every step, (N, T, K)."
+        )
     found.write(dataset, path, **options)
 
 

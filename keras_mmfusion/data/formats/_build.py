@@ -56,7 +56,7 @@ def make_dataset(
 def _check_alike(source: Path, splits: Mapping[str, Split]) -> None:
     shapes = {
         split: {k: c.item_shape for k, c in data.features.items()}
-        | {"labels": data.labels.shape[1:]}
+        | {"labels": data.labels.shape[2 if data.per_step else 1 :]}
         for split, data in splits.items()
     }
     first = next(iter(shapes))
