@@ -21,7 +21,7 @@ def ir_resnet(
     stem = encoder.stages["stem"]
     name = f"{prefix}input_layer."
     assignments = [
-        *_convolution(stem.conv, source, f"{name}0."),
+        *convolution(stem.conv, source, f"{name}0."),
         *batch_norm(stem.norm, source, f"{name}1."),
         *_prelu(stem.prelu, source, f"{name}2."),
     ]
@@ -34,15 +34,15 @@ def ir_resnet(
         name = f"{prefix}body.{i}.res_layer."
         assignments += [
             *batch_norm(block.norm1, source, f"{name}0."),
-            *_convolution(block.conv1, source, f"{name}1."),
+            *convolution(block.conv1, source, f"{name}1."),
             *_prelu(block.prelu, source, f"{name}2."),
-            *_convolution(block.conv2, source, f"{name}3."),
+            *convolution(block.conv2, source, f"{name}3."),
             *batch_norm(block.norm2, source, f"{name}4."),
         ]
         if block.shortcut is not None:
             name = f"{prefix}body.{i}.shortcut_layer."
             assignments += [
-                *_convolution(block.shortcut, source, f"{name}0."),
+                *convolution(block.shortcut, source, f"{name}0."),
                 *batch_norm(block.shortcut_norm, source, f"{name}1."),
             ]
     embedding = encoder.stages["embedding"]
@@ -51,7 +51,7 @@ def ir_resnet(
     return [
         *assignments,
         *batch_norm(embedding.norm1, source, f"{name}0."),
-        *_dense(embedding.dense, source, f"{name}3.", channels),
+        *dense(embedding.dense, source, f"{name}3.", channels),
         *batch_norm(embedding.norm2, source, f"{name}4."),
     ]
 
@@ -71,13 +71,13 @@ def vggish(
     assignments: Assignments = []
     position = 0
     for i in range(1, len(encoder.channels) + 1):
-        for convolution in encoder.stages[f"stage{i}"].convolutions:
+        for layer in encoder.stages[f"stage{i}"].convolutions:
             name = f"{prefix}features.{position}."
-            assignments += _convolution(convolution, source, name)
+            assignments += convolution(layer, source, name)
             position += 2  # a convolution and its ReLU
         position += 1  # the pooling
-    for i, dense in enumerate(encoder.stages["embedding"].dense):
-        assignments += _dense(dense, source, f"{prefix}embeddings.{2 * i}.")
+    for i, layer in enumerate(encoder.stages["embedding"].dense):
+        assignments += dense(layer, source, f"{prefix}embeddings.{2 * i}.")
     return assignments
 
 
@@ -95,19 +95,21 @@ def batch_norm(layer: Any, source: OfficialWeights, prefix: str) -> Assignments:
     ]
 
 
-def _convolution(
+def convolution(
     layer: Any, source: OfficialWeights, prefix: str
 ) -> Assignments:
-    height, width, inputs, outputs = layer.kernel.shape
-    kernel = source.take(f"{prefix}weight", (outputs, inputs, height, width))
-    assignments = [(layer.kernel, kernel.transpose(2, 3, 1, 0))]
+    """A convolution along any number of axes, with or without bias."""
+    *size, inputs, outputs = layer.kernel.shape
+    kernel = source.take(f"{prefix}weight", (outputs, inputs, *size))
+    axes = (*range(2, kernel.ndim), 1, 0)
+    assignments = [(layer.kernel, kernel.transpose(axes))]
     if layer.use_bias:
         bias = source.take(f"{prefix}bias", (outputs,))
         assignments.append((layer.bias, bias))
     return assignments
 
 
-def _dense(
+def dense(
     layer: Any, source: OfficialWeights, prefix: str, channels_first: int = 1
 ) -> Assignments:
     """A dense layer; its inputs may be a map flattened channels first."""
