@@ -1,9 +1,12 @@
 """Figures for papers and debugging; all need the extra `plot`."""
 
-from keras_mmfusion.plotting.block_attention import (
+from keras_mmfusion.plotting.attention_shares import (
+    ClassShares,
+    class_shares,
     modality_shares,
-    plot_block_attention,
+    plot_class_shares,
 )
+from keras_mmfusion.plotting.block_attention import plot_block_attention
 from keras_mmfusion.plotting.confusion import plot_confusion, plot_scatter
 from keras_mmfusion.plotting.curves import plot_training_curves
 from keras_mmfusion.plotting.gate_timeline import (
@@ -13,9 +16,12 @@ from keras_mmfusion.plotting.gate_timeline import (
 from keras_mmfusion.plotting.robustness import plot_robustness
 
 __all__ = [
+    "ClassShares",
+    "class_shares",
     "iterate_weights",
     "modality_shares",
     "plot_block_attention",
+    "plot_class_shares",
     "plot_confusion",
     "plot_gate_timeline",
     "plot_robustness",

@@ -6,39 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from keras_mmfusion.plotting.attention_shares import (
+    class_shares,
+    draw_class_shares,
+)
 from keras_mmfusion.plotting.figures import new_figure
-
-
-def modality_shares(
-    attention: Mapping[str, NDArray[Any]],
-) -> dict[str, NDArray[Any]]:
-    """Share of the attention that each modality gets in each sample.
-
-    For a channel the attention of all blocks sums to one (attention floor 0),
-    so the sum over a modality's blocks, averaged over segments and channels,
-    is its share.
-
-    Args:
-        attention: Modality to array (B, S, n, C), one fusion of
-            `model.explain(x)`.
-
-    Returns:
-        Modality to array (B,). The shares of a sample sum to one.
-
-    Example:
-
-    ```python
-    import numpy as np
-    from keras_mmfusion.plotting import modality_shares
-
-    a = np.full((2, 1, 1, 4), 0.25)
-    attention = {"a": a, "b": np.repeat(a, 3, axis=2)}
-    print(modality_shares(attention)["b"])  # [0.75 0.75]
-    ```
-    """
-    shares = {m: a.sum(axis=2).mean(axis=(1, 2)) for m, a in attention.items()}
-    total = sum(shares.values())
-    return {m: share / total for m, share in shares.items()}
 
 
 def plot_block_attention(
@@ -84,31 +56,10 @@ def plot_block_attention(
     left.set_xlabel("time segment")
     left.set_title("Attention by channel block")
 
-    _draw_shares(right, modality_shares(attention), labels, class_names)
-    return figure
-
-
-def _draw_shares(
-    axes: Any,
-    shares: Mapping[str, NDArray[Any]],
-    labels: NDArray[Any] | None,
-    class_names: Sequence[str] | None,
-) -> None:
-    count = len(next(iter(shares.values())))
-    groups = np.zeros(count, int) if labels is None else np.asarray(labels)
-    classes = np.unique(groups)
-    bottom = np.zeros(len(classes))
-    for modality, share in shares.items():
-        height = np.array([share[groups == c].mean() for c in classes])
-        axes.bar(range(len(classes)), height, bottom=bottom, label=modality)
-        bottom += height
     if labels is None:
-        axes.set_xticks([0], ["all samples"])
+        count = len(next(iter(attention.values())))
+        labels, class_names = np.zeros(count, int), ["all samples"]
     else:
-        names = class_names or [str(c) for c in range(classes.max() + 1)]
-        axes.set_xticks(range(len(classes)), [names[c] for c in classes])
-        axes.set_xlabel("class")
-    axes.set_ylim(0, 1)
-    axes.set_title("Share of each modality")
-    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.15)}
-    axes.legend(**below, ncols=len(shares), frameon=False)
+        right.set_xlabel("class")
+    draw_class_shares(right, class_shares(attention, labels, class_names))
+    return figure
