@@ -1,0 +1,48 @@
+"""Batch normalisation of clips that leaves padded frames out."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_mmfusion.types import Tensor
+
+
+class ClipNormalization(keras.layers.BatchNormalization):
+    """Keras' layer on (B, T, H, W, C), statistics of the frames in the mask.
+
+    Mean and variance of every frame, then those of all valid frames from
+    them: Keras' own masked statistics make arrays as large as the clip.
+
+    Call arguments:
+        inputs: Float tensor of shape (B, T, H, W, C).
+        training: Whether to use batch statistics.
+        mask: Boolean tensor (B, T), or `None` for all valid.
+    """
+
+    def __init__(
+        self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs: Any
+    ) -> None:
+        super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+
+    def call(
+        self,
+        inputs: Tensor,
+        training: bool | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        if mask is not None:
+            mask = mask[:, :, None, None] if training else None
+        return super().call(inputs, training=training, mask=mask)
+
+    def _moments(
+        self, inputs: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        if mask is None:
+            return super()._moments(inputs, None)
+        valid = ops.cast(mask[:, :, 0], inputs.dtype)  # (B, T, 1)
+        share = valid / ops.maximum(ops.sum(valid), 1)
+        means, variances = ops.moments(inputs, axes=(2, 3))
+        mean = ops.sum(share * means, axis=(0, 1))
+        between = ops.square(means - mean)
+        return mean, ops.sum(share * (variances + between), axis=(0, 1))
