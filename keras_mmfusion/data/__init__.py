@@ -18,6 +18,7 @@ from keras_mmfusion.data.dataset import MultimodalDataset, Split
 from keras_mmfusion.data.leaks import Leak
 from keras_mmfusion.data.mapped import mapped
 from keras_mmfusion.data.standardize import Standardizer
+from keras_mmfusion.data.windows import average_overlaps, split_windows
 
 __all__ = [
     "Column",
@@ -29,12 +30,14 @@ __all__ = [
     "Split",
     "Standardizer",
     "Vectors",
+    "average_overlaps",
     "check_inputs",
     "check_labels",
     "corruptions",
     "load",
     "mapped",
     "padding_side",
+    "split_windows",
 ]
 
 _BUILT_IN = {"av_digits": load_sample}

@@ -2,6 +2,8 @@
 
 from keras_mmfusion.evaluation.baselines import baselines, with_only
 from keras_mmfusion.evaluation.directions import lower_is_better
+from keras_mmfusion.evaluation.folds import pool_folds, pool_robustness
+from keras_mmfusion.evaluation.late_fusion import add_late_fusion
 from keras_mmfusion.evaluation.preset_metadata import preset_metadata
 from keras_mmfusion.evaluation.result import ModelResult, Result, SeedRun
 from keras_mmfusion.evaluation.robustness_suite import (
@@ -14,6 +16,7 @@ from keras_mmfusion.evaluation.runner import run
 from keras_mmfusion.evaluation.scoring import Score
 from keras_mmfusion.evaluation.trained import trained_model
 from keras_mmfusion.evaluation.training import FitSettings
+from keras_mmfusion.evaluation.videos import report_videos
 
 __all__ = [
     "SEVERITIES",
@@ -24,9 +27,13 @@ __all__ = [
     "Robustness",
     "Score",
     "SeedRun",
+    "add_late_fusion",
     "baselines",
     "lower_is_better",
+    "pool_folds",
+    "pool_robustness",
     "preset_metadata",
+    "report_videos",
     "robustness",
     "run",
     "trained_model",

@@ -1,141 +1,147 @@
-"""Aff-Wild2, valence and arousal: annotation files and cropped faces.
+"""Aff-Wild2, valence and arousal: annotations with features or cropped faces.
 
 `.../Train_Set/<video>.txt` and `.../Validation_Set/<video>.txt`: a header
 line `valence,arousal` and one line per frame; -5 means not annotated.
 `cropped_aligned/<video>/00001.jpg` is the face in the first frame; a frame in
-which none was found has no image.
+which none was found has no image. `features/<modality>/<video>.npy`, of our
+own making, holds an array (frames, ...), one row per frame.
 
-Every annotated frame is a sample, so that the frames of a video follow each
-other; its image is decoded when it is asked for.
+With `window=`, samples are windows of a video with labels at every step. Else
+every annotated frame is a sample, so that the frames of a video follow each
+other. Either way frames are read when a sample is asked for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from keras_mmfusion.data.columns import Column
 from keras_mmfusion.data.dataset import MultimodalDataset, Split
-from keras_mmfusion.data.formats._build import make_dataset, make_split
+from keras_mmfusion.data.formats._affwild2_annotations import (
+    FOLDERS,
+    HEADER,
+    NO_ANNOTATIONS,
+    Labels,
+    annotation_folder,
+    wanted_labels,
+)
+from keras_mmfusion.data.formats._affwild2_folds import (
+    consecutive_parts,
+    recording,
+    six_folds,
+)
+from keras_mmfusion.data.formats._affwild2_frames import (
+    Faces,
+    Videos,
+    face_numbers,
+    feature_folders,
+    open_faces,
+    open_features,
+)
+from keras_mmfusion.data.formats._build import (
+    Folds,
+    make_dataset,
+    make_split,
+)
 from keras_mmfusion.data.formats._files import (
-    files_in,
-    inside,
     plain_name,
-    require_kind,
     written,
 )
-from keras_mmfusion.data.formats._images import read_image, write_image
+from keras_mmfusion.data.formats._images import write_image
 from keras_mmfusion.data.formats._source import Format, Source, column_of
-from keras_mmfusion.data.padding import Ints
+from keras_mmfusion.data.padding import NOT_ANNOTATED, Ints
 from keras_mmfusion.data.streamed import Streamed
+from keras_mmfusion.data.windows import split_windows
 
-_FOLDERS = {
-    "train": ("Train_Set", "Training_Set"),
-    "valid": ("Validation_Set",),
-}
-_HEADER = "valence,arousal"
-_NOT_ANNOTATED = -5.0
-_DEPTH = 3
+__all__ = ["FORMAT", "consecutive_parts", "recording", "six_folds"]
 
 
 @dataclass(frozen=True)
-class _Faces:
-    """Reader of the face in each frame; zeros where there is none."""
+class _Face:
+    """Reader of the face in each sample; zeros where there is none."""
 
-    root: Path
-    videos: Sequence[str]
+    faces: Faces
     video: Ints
-    frame: Ints
-    shape: tuple[int, ...]
+    number: Ints
 
-    def __call__(self, index: int) -> NDArray[Any]:
-        name = self.videos[int(self.video[index])]
-        file = Path(name) / f"{int(self.frame[index]):05d}.jpg"
-        path = inside(self.root, file)
-        if not path.is_file():
-            return np.zeros(self.shape, np.uint8)
-        image = read_image(path)
-        if image.shape != self.shape:
-            raise ValueError(
-                f"{path}: expected an image of {self.shape}, as the first one "
-                f"of the data. Received: {image.shape}."
-            )
-        return image
+    def __call__(self, sample: int) -> NDArray[Any]:
+        index, number = int(self.video[sample]), int(self.number[sample])
+        return self.faces.frames(index, np.array([number - 1]))[0]
 
 
 def mismatch(source: Source) -> str:
     if source.kind != "folder":
         return "not a folder"
-    if _annotations(source.path) is None:
-        return f"no Train_Set with .txt files that begin with {_HEADER!r}"
+    if annotation_folder(source.path) is None:
+        return NO_ANNOTATIONS
     return ""
 
 
-def _annotations(root: Path) -> Path | None:
-    """The folder that holds Train_Set and Validation_Set of this task."""
-    level = [root]
-    for _ in range(_DEPTH):
-        for folder in level:
-            if any(
-                _begins_right(folder / name)
-                for names in _FOLDERS.values()
-                for name in names
-            ):
-                return folder
-        level = [
-            entry
-            for folder in level
-            for entry in sorted(folder.iterdir())
-            if entry.is_dir() and not entry.name.startswith("cropped")
-        ]
-    return None
-
-
-def _begins_right(folder: Path) -> bool:
-    # The folders of the expression and action-unit tasks have these names
-    # too; the first line of a file tells which task it is.
-    if not folder.is_dir():
-        return False
-    for path in sorted(folder.glob("*.txt"))[:1]:
-        with path.open("rb") as file:
-            head = file.read(64).decode("ascii", "replace")
-        return head.replace(" ", "").lower().startswith(_HEADER)
-    return False
-
-
-def read(source: Source, images: str | Path | None = None) -> MultimodalDataset:
-    """Read Aff-Wild2's valence and arousal with its cropped faces.
+def read(
+    source: Source,
+    images: str | Path | None = None,
+    features: str | Path | None = None,
+    window: int | Literal["video"] | None = None,
+    hop: int | None = None,
+    fold: int = 0,
+    folds: Folds | None = None,
+    unannotated: Literal["keep", "drop"] = "keep",
+) -> MultimodalDataset:
+    """Read Aff-Wild2's valence and arousal with features or cropped faces.
 
     Args:
-        source: the folder that holds the annotations and the images.
+        source: the folder that holds the annotations, and images or features.
         images: the folder of cropped faces. Default: `cropped_aligned` in
             `source`.
+        features: the folder of features. Default: `features` in `source`, if
+            there is one. Its `video` takes the place of the faces.
+        window: frames of a window, 300 in the published work; "video" makes
+            every video one sample. Default: samples are single faces.
+        hop: frames from one window to the next. Default: two thirds of
+            `window`, the published 200 of 300.
+        fold: 0 is the official split; 1 to 5 are the other folds of the
+            six-fold scheme, see `six_folds`.
+        folds: own split, "train", "valid", "test" to names of videos.
+        unannotated: frames labelled -5 twice are kept in a window, to be left
+            out by the loss, or dropped before windows are cut, as published.
 
     Returns:
-        Modality `video` (H, W, 3), red, green, blue from 0 to 255, one frame
-        per sample; labels (N, 2), valence and arousal. Frames that are not
-        annotated are left out, frames without an image are missing.
+        With `window`: modality to sequences, labels (N, window, 2), -5 where
+        not annotated. Else modality `video` (H, W, 3) and labels (N, 2) of
+        the annotated frames. Faces are red, green, blue from 0 to 255; frames
+        without one are missing. Groups: `video`, and `recording`, which two
+        people seen at once (`_left`, `_right`) share.
     """
-    folder = _annotations(source.path)
-    if folder is None:
-        raise ValueError(f"{source.path}: {mismatch(source)}.")
+    labels = wanted_labels(source.path, fold, folds)
     faces = Path(images) if images else source.path / "cropped_aligned"
-    if not faces.is_dir():
-        raise ValueError(
-            f"{faces}: no such folder. Expected: cropped faces in "
-            "cropped_aligned/<video>/00001.jpg. Say where they are with "
-            "`images=`."
-        )
-    splits: dict[str, Split] = {}
-    for split, names in _FOLDERS.items():
-        for name in names:
-            if (folder / name).is_dir():
-                relative = (folder / name).relative_to(source.path)
-                paths = files_in(source.path, str(relative), ".txt")
-                splits[split] = _split(source.path, split, paths, faces)
+    root = Path(features) if features else source.path / "features"
+    if window is None:
+        splits = {
+            split: _single_frames(source.path, split, own, faces)
+            for split, own in labels.items()
+        }
+    else:
+        if unannotated not in ("keep", "drop"):
+            raise ValueError(
+                "`unannotated` must be 'keep' or 'drop'. "
+                f"Received: {unannotated!r}"
+            )
+        splits = {}
+        for split, own in labels.items():
+            columns = _opened(own, faces, root, explicit=images is not None)
+            whole = _whole_videos(
+                source.path, split, own, columns, unannotated == "drop"
+            )
+            steps = max(map(len, own.values()))
+            splits[split] = (
+                split_windows(whole, steps, steps)
+                if window == "video"
+                else split_windows(whole, window, hop)
+            )
     return make_dataset(
         source.path,
         "Aff-Wild2",
@@ -145,90 +151,109 @@ def read(source: Source, images: str | Path | None = None) -> MultimodalDataset:
     )
 
 
-def _split(root: Path, split: str, paths: list[Path], faces: Path) -> Split:
-    if not paths:
-        raise ValueError(f"{root}: no annotation files for {split!r}.")
-    labels, videos, frames = [], [], []
-    for number, path in enumerate(paths):
-        values = read_annotations(path)
-        kept = np.flatnonzero(np.all(values != _NOT_ANNOTATED, axis=1))
-        labels.append(values[kept])
-        frames.append(kept + 1)
-        videos.append(np.full(len(kept), number, np.int64))
-    names = [path.stem for path in paths]
-    video, frame = np.concatenate(videos), np.concatenate(frames)
-    reader = _Faces(faces, names, video, frame, _image_shape(faces, names))
+def _opened(
+    labels: Labels, faces: Path, root: Path, explicit: bool
+) -> dict[str, tuple[Any, tuple[int, ...]]]:
+    """Modality to the reader of its frames and the shape of one."""
+    videos, counts = list(labels), [len(y) for y in labels.values()]
+    names = feature_folders(root) if root.is_dir() else []
+    found: dict[str, tuple[Any, tuple[int, ...]]] = {}
+    if "video" in names and explicit:
+        raise ValueError(
+            f"{root}: has features `video`, so `images` would not be read. "
+            "Give one of them."
+        )
+    if "video" not in names and (explicit or not names or faces.is_dir()):
+        _check_faces(faces)
+        reader = open_faces(faces, videos, counts)
+        found["video"] = reader, reader.shape
+    for name in names:
+        found[name] = open_features(root, name, videos, counts)
+    return found
+
+
+def _check_faces(faces: Path) -> None:
+    if not faces.is_dir():
+        raise ValueError(
+            f"{faces}: no such folder. Expected: cropped faces in "
+            "cropped_aligned/<video>/00001.jpg; say where they are with "
+            "`images=`. Or features in features/<modality>/<video>.npy, read "
+            "with `window=300`."
+        )
+
+
+def _whole_videos(
+    root: Path,
+    split: str,
+    labels: Labels,
+    columns: Mapping[str, tuple[Any, tuple[int, ...]]],
+    drop: bool,
+) -> Split:
+    """Every video one sample, with labels at every step."""
+    numbers = [
+        np.flatnonzero((y != NOT_ANNOTATED).any(axis=1) | (not drop))
+        for y in labels.values()
+    ]
+    steps = max(map(len, numbers))
+    padded = np.full((len(labels), steps, 2), NOT_ANNOTATED, np.float32)
+    for row, y, kept in zip(padded, labels.values(), numbers, strict=True):
+        row[: len(kept)] = y[kept]
+    return make_split(
+        root,
+        split,
+        {
+            name: Videos(reader, numbers, shape)
+            for name, (reader, shape) in columns.items()
+        },
+        padded,
+        list(labels),
+        _groups(list(labels)),
+    )
+
+
+def _groups(videos: Sequence[str]) -> dict[str, NDArray[np.str_]]:
+    return {
+        "video": np.asarray(videos),
+        "recording": np.asarray([recording(name) for name in videos]),
+    }
+
+
+def _single_frames(
+    root: Path, split: str, labels: Labels, faces: Path
+) -> Split:
+    """Every annotated frame one sample."""
+    _check_faces(faces)
+    names = list(labels)
+    reader = open_faces(faces, names)
+    numbers = [
+        np.flatnonzero(np.all(y != NOT_ANNOTATED, axis=1)) + 1
+        for y in labels.values()
+    ]
+    present = [
+        np.isin(own, face_numbers(reader, index)).astype(np.int64)
+        for index, own in enumerate(numbers)
+    ]
+    video = np.repeat(np.arange(len(names)), [len(own) for own in numbers])
+    number = np.concatenate(numbers)
     column: Column = Streamed(
-        reader, len(video), reader.shape, _present(faces, names, video, frame)
+        _Face(reader, video, number),
+        len(video),
+        reader.shape,
+        np.concatenate(present),
     )
     return make_split(
         root,
         split,
         {"video": column},
-        np.concatenate(labels),
-        [f"{names[v]}/{f:05d}" for v, f in zip(video, frame, strict=True)],
-        {"video": np.asarray(names)[video]},
+        np.concatenate(
+            [
+                y[own - 1]
+                for y, own in zip(labels.values(), numbers, strict=True)
+            ]
+        ),
+        [f"{names[v]}/{n:05d}" for v, n in zip(video, number, strict=True)],
+        _groups([names[v] for v in video]),
     )
-
-
-def read_annotations(path: Path) -> NDArray[np.float64]:
-    """Valence and arousal of all frames in one file, -5 where not annotated.
-
-    Args:
-        path: the file.
-
-    Returns:
-        Shape (frames, 2).
-    """
-    require_kind(path, "text", f"annotations, text that begins {_HEADER!r}")
-    lines = path.read_text("ascii", "replace").splitlines()
-    if lines[0].replace(" ", "").lower() != _HEADER:
-        raise ValueError(
-            f"{path}: expected the first line {_HEADER!r}. "
-            f"Received: {lines[0][:60]!r}."
-        )
-    values = np.zeros((len(lines) - 1, 2))
-    for number, line in enumerate(lines[1:]):
-        parts = line.split(",")
-        try:
-            values[number] = [float(part) for part in parts]
-        except ValueError:
-            values[number] = np.nan
-        allowed = (np.abs(values[number]) <= 1) | (
-            values[number] == _NOT_ANNOTATED
-        )
-        if len(parts) != 2 or not allowed.all():
-            raise ValueError(
-                f"{path}: line {number + 2}: expected valence and arousal "
-                f"from -1 to 1, or -5. Received: {line[:60]!r}."
-            )
-    return values
-
-
-def _image_shape(faces: Path, names: list[str]) -> tuple[int, ...]:
-    for name in names:
-        folder = inside(faces, plain_name(name, faces))
-        if folder.is_dir():
-            for path in files_in(faces, name, ".jpg"):
-                return read_image(path).shape
-    raise ValueError(
-        f"{faces}: has no images of the annotated videos, for example "
-        f"{names[0]}/00001.jpg. Do annotations and images belong together?"
-    )
-
-
-def _present(faces: Path, names: list[str], video: Ints, frame: Ints) -> Ints:
-    """1 for a frame that has an image, 0 for one that has none."""
-    present = np.zeros(len(video), np.int64)
-    for number, name in enumerate(names):
-        folder = inside(faces, name)
-        if not folder.is_dir():
-            continue
-        stems = [p.stem for p in folder.iterdir() if p.suffix == ".jpg"]
-        known = [int(stem) for stem in stems if stem.isdigit()]
-        rows = np.flatnonzero(video == number)
-        present[rows] = np.isin(frame[rows], known)
-    return present
 
 
 def write(dataset: MultimodalDataset, path: str | Path) -> None:
@@ -241,7 +266,7 @@ def write(dataset: MultimodalDataset, path: str | Path) -> None:
     """
     with written(path) as unfinished:
         for name, split in dataset.splits.items():
-            if name not in _FOLDERS or split.labels.shape[1:] != (2,):
+            if name not in FOLDERS or split.labels.shape[1:] != (2,):
                 raise ValueError(
                     "Aff-Wild2 files hold the splits train and valid with "
                     f"valence and arousal. Received: {name!r} with labels of "
@@ -259,7 +284,7 @@ def write(dataset: MultimodalDataset, path: str | Path) -> None:
                 rows.setdefault(plain_name(video, unfinished), {})[
                     int(frame)
                 ] = index
-            folder = unfinished / _FOLDERS[name][0]
+            folder = unfinished / FOLDERS[name][0]
             folder.mkdir(parents=True)
             for video, frames in rows.items():
                 _write_text(folder / f"{video}.txt", frames, split)
@@ -272,7 +297,7 @@ def write(dataset: MultimodalDataset, path: str | Path) -> None:
 
 
 def _write_text(path: Path, frames: dict[int, int], split: Split) -> None:
-    lines = [_HEADER]
+    lines = [HEADER]
     for frame in range(1, max(frames) + 1):
         if frame in frames:
             v, a = split.labels[frames[frame]]
@@ -285,7 +310,8 @@ def _write_text(path: Path, frames: dict[int, int], split: Split) -> None:
 FORMAT = Format(
     name="affwild2",
     layout="a folder with Train_Set and Validation_Set of valence,arousal "
-    ".txt files, and cropped_aligned/<video>/*.jpg",
+    ".txt files, and cropped_aligned/<video>/*.jpg or "
+    "features/<modality>/<video>.npy",
     mismatch=mismatch,
     read=read,
     write=write,

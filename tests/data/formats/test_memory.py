@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.data.formats import examples as ex
+from tests.data.formats.example_folders import affwild2_features
 
 pytestmark = [
     pytest.mark.once,
@@ -207,3 +208,34 @@ def test_annotations_take_at_most_twice_the_file(tmp_path):
         """,
     )
     assert found["peak"] < 2 * size / MIB + 64
+
+
+def test_windows_of_features_larger_than_the_limit(tmp_path, record_property):
+    path = affwild2_features(tmp_path, {"Validation_Set": {"b": 10}}, 500)
+    inner = path / "Annotations/VA_Estimation_Challenge/Train_Set"
+    inner.mkdir()
+    frames = 200_000
+    (inner / "a.txt").write_text("valence,arousal\n" + "0.5,-5\n" * frames)
+    for modality, width in (("video", 500), ("audio", 4)):
+        file = path / f"features/{modality}/a.npy"
+        array = np.lib.format.open_memmap(
+            file, "w+", np.float32, (frames, width)
+        )
+        array[:: frames // 10] = 1
+        array.flush()
+    assert (path / "features/video/a.npy").stat().st_size == 128 + 4e8
+    found = in_limited_process(
+        96 * MIB,
+        f"""
+        train = load_file({str(path)!r}, window=300, hop=200).train
+        assert len(train) == 1000
+        total = 0
+        for index in range(0, len(train), 4):
+            total += train.features["video"][index].sum()
+        assert total == 500 * len(
+            [i for i in range(0, 200_000, 20_000) if i % 800 < 300]
+        )
+        """,
+    )
+    record_property("peak_mib", found["peak"])
+    assert found["peak"] < 96
