@@ -225,6 +225,8 @@ def _training_figures(result: "Result") -> Figures:
     from keras_mmfusion.plotting.curves import plot_training_curves
 
     for name, model in [*result.models.items()][:_DRAWN_MODELS]:
+        if not model.runs[0].history:
+            continue  # A sum of others, which was not trained itself.
         yield (
             name,
             plot_training_curves(

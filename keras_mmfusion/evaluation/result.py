@@ -147,7 +147,7 @@ class Result:
         if not isinstance(other, Result):
             other = Result.load(other)
         order = _matched(self, other)
-        scoring = scoring or self._published_scoring()
+        scoring = scoring or self.published_scoring()
         reference = other.first
         label = f"{reference.name} of {other.name}"
         return [
@@ -164,7 +164,12 @@ class Result:
             for name, model in self.models.items()
         ]
 
-    def _published_scoring(self) -> Scoring:
+    def published_scoring(self) -> Scoring:
+        """The metrics of the run, unless they were the user's functions.
+
+        Raises:
+            ValueError: If they were: functions are not stored.
+        """
         from keras_mmfusion.evaluation.scoring import choose_metrics
 
         protocol = self.scoring["protocol"]
