@@ -15,7 +15,9 @@ _BLOCK_VALUES = 2**18
 
 
 def check_inputs(
-    inputs: Mapping[str, Any], shapes: Mapping[str, ItemShape]
+    inputs: Mapping[str, Any],
+    shapes: Mapping[str, ItemShape],
+    axes: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Check a batch of inputs against the shapes a model expects.
 
@@ -26,6 +28,8 @@ def check_inputs(
         inputs: modality name to array, the samples along the first axis.
         shapes: modality name to the shape of one sample; None stands for
             any size, as in `{"audio": (None, 40), "image": (4,)}`.
+        axes: modality name to what the sizes of one sample count, such as
+            frames and joints, for the messages.
 
     Raises:
         ValueError: for a missing or unknown modality, a wrong rank or width,
@@ -43,7 +47,7 @@ def check_inputs(
     """
     _check_names(inputs, shapes)
     for name, shape in shapes.items():
-        _check_shape(name, inputs[name], shape)
+        _check_shape(name, inputs[name], shape, (axes or {}).get(name, ()))
     _check_batch_sizes({name: _shape(inputs[name])[0] for name in shapes})
     for name in shapes:
         if isinstance(inputs[name], np.ndarray):
@@ -128,7 +132,9 @@ def _check_names(
     raise ValueError(text)
 
 
-def _check_shape(name: str, value: Any, shape: ItemShape) -> None:
+def _check_shape(
+    name: str, value: Any, shape: ItemShape, axes: Sequence[str]
+) -> None:
     expected = f"({', '.join(['batch', *map(_size_text, shape)])})"
     if not hasattr(value, "shape"):
         raise ValueError(
@@ -148,13 +154,20 @@ def _check_shape(name: str, value: Any, shape: ItemShape) -> None:
             f"Modality {name!r} must have {len(shape) + 1} axes, "
             f"{expected}. Received: shape {received}."
             + _rank_advice(received, shape)
+            + (f" The axes are batch, {', '.join(axes)}." if axes else "")
         )
-    for size, wanted in zip(received[1:], shape, strict=True):
+    for i, (size, wanted) in enumerate(zip(received[1:], shape, strict=True)):
         if wanted is not None and size is not None and size != wanted:
+            counted = (
+                f", {axes[i]} {size} instead of {wanted}; the axes are batch, "
+                f"{', '.join(axes)}"
+                if axes
+                else ""
+            )
             raise ValueError(
                 f"Modality {name!r} must have shape {expected}. Received: "
-                f"shape {received}. The model was built for other features, "
-                "or the axes are in another order."
+                f"shape {received}{counted}. The model was built for other "
+                "features, or the axes are in another order."
             )
 
 

@@ -22,7 +22,12 @@ class Encoder(keras.Model):
         stages: Stage name to layer, in order. Each layer is named
             `<name>_<stage>`, so that weights of twin encoders differ by name.
         name: Name of the encoder; in a fusion model, of the modality.
+
+    Attributes:
+        axes: What the axes of one sample count, for messages; may be empty.
     """
+
+    axes: tuple[str, ...] = ()
 
     def __init__(
         self,

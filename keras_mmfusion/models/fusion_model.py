@@ -1,6 +1,6 @@
 """What all fusion models share: inputs by name, presets, a default compile."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,14 @@ class FusionModel(keras.Model):
         """Names of the modalities, in the order of the config."""
         return list(self._sample_shapes)
 
-    def _set_sample_shapes(self, shapes: Mapping[str, Shape]) -> None:
+    def _set_sample_shapes(
+        self,
+        shapes: Mapping[str, Shape],
+        axes: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Shape of one sample by modality, and what its axes are called."""
         self._sample_shapes = {k: tuple(v) for k, v in shapes.items()}
+        self._axes = dict(axes or {})
 
     @property
     def sample_shapes(self) -> dict[str, Shape]:
@@ -45,7 +51,7 @@ class FusionModel(keras.Model):
         self, inputs: Any, training: bool | None = None, mask: Any = None
     ) -> Any:
         if isinstance(inputs, dict):
-            check_inputs(inputs, self._sample_shapes)
+            check_inputs(inputs, self._sample_shapes, self._axes)
         return super().call(inputs, training=training, mask=mask)
 
     def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
@@ -94,7 +100,7 @@ class FusionModel(keras.Model):
             split = x.split
             check_labels(split.labels, len(split), self.num_classes)
         elif isinstance(x, dict):
-            check_inputs(x, self._sample_shapes)
+            check_inputs(x, self._sample_shapes, self._axes)
             if y is not None:
                 size = len(next(iter(x.values())))
                 check_labels(y, size, self.num_classes)
@@ -169,24 +175,23 @@ class FusionModel(keras.Model):
         settings = {"optimizer": optimizer, "loss": loss, "metrics": metrics}
         if presets.postpone(lambda: self.compile(**settings, **kwargs)):
             return
-        regression = self.num_classes is None
         if optimizer == "auto":
             optimizer = keras.optimizers.Adam(1e-3)
         if loss == "auto":
-            loss = (
-                keras.losses.MeanSquaredError()
-                if regression
-                else keras.losses.SparseCategoricalCrossentropy(
-                    from_logits=True
-                )
-            )
+            loss = self._default_loss()
         if metrics == "auto":
-            metrics = [
-                keras.metrics.MeanAbsoluteError(name="mae")
-                if regression
-                else keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-            ]
+            metrics = self._default_metrics()
         super().compile(optimizer, loss, metrics=metrics, **kwargs)
+
+    def _default_loss(self) -> keras.losses.Loss:
+        if self.num_classes is None:
+            return keras.losses.MeanSquaredError()
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def _default_metrics(self) -> list[keras.metrics.Metric]:
+        if self.num_classes is None:
+            return [keras.metrics.MeanAbsoluteError(name="mae")]
+        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         # Keras skips this for a model with its own `compile`.

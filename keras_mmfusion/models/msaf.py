@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from keras_mmfusion import registry
+from keras_mmfusion import presets, registry
 from keras_mmfusion.encoders import DenseEncoder, Encoder, LSTMEncoder
 from keras_mmfusion.layers import PaddingMask, SplitAttentionFusion
 from keras_mmfusion.models.encoder_dict import encoder_order, make_encoder
@@ -15,6 +15,7 @@ from keras_mmfusion.models.msaf_graph import (
     by_stream,
     check_fusion,
     head,
+    same_labels,
     step_mask,
 )
 from keras_mmfusion.types import Shape
@@ -34,19 +35,21 @@ class MSAF(FusionModel):
             encoder's config (`class_name` and `config`).
         fusions: One dict per fusion, in order: `after` (modality to the
             encoder stage it is fused behind) and the arguments of
-            `SplitAttentionFusion`.
+            `SplitAttentionFusion`. A stage that gives several streams, such
+            as one for each person, takes part with all of them, each as a
+            modality of its own called "skeleton/person1", ...
         num_classes: Number of classes; the outputs are logits. `None` for
             regression.
         num_targets: Number of regression targets.
         combine: "concat" for one head on all features, "sum" for the sum of
-            the modalities' own heads, "none" for a dict of these.
+            the modalities' own heads, "none" for a dict of these; see below.
         dropout: Rate of dropout on the features before a head.
         modalities: Order of the modalities; sorted by name if `None`.
         name: Name of the model.
         seed: Integer seed of the dropouts, or `None`.
 
     Call arguments:
-        inputs: Dict of one float tensor per modality, (B, T, C) zero-padded
+        inputs: Dict of one float tensor per modality, (B, T, ...) zero-padded
             at the end or (B, C). A missing modality is all zeros.
 
     Returns:
@@ -56,6 +59,13 @@ class MSAF(FusionModel):
     Raises:
         ValueError: If an argument is out of range, or a modality or stage is
             unknown.
+
+    With `combine="none"` every modality learns the same labels, given once:
+    training minimises the sum of their losses, and `evaluate` reports each and
+    "sum_accuracy", that of the summed logits. `predict` gives the dict;
+    `sum(model.predict(x).values())` is what to rank classes by. "sum" and
+    "none" have the same weights, so `from_preset(directory, combine="sum")`
+    turns a model trained per modality into one that gives the sum.
 
     Example:
 
@@ -77,7 +87,12 @@ class MSAF(FusionModel):
     Reference:
         Su et al., MSAF: Multimodal Split Attention Fusion, arXiv 2012.07175.
         With the official weights the outputs are the official ones on full
-        sequences; here padding is masked, so it changes nothing.
+        sequences; here padding is masked, so it changes nothing. On NTU RGB+D
+        the official code makes two steps for every batch, each with an
+        optimizer of its own: one on the video's loss for video and fusion
+        weights, then one on the skeleton's for skeleton and fusion weights.
+        So a loss never reaches the other modality's encoder; the one joint
+        step here sends both losses everywhere.
     """
 
     def __init__(
@@ -138,7 +153,10 @@ class MSAF(FusionModel):
         self.dropout = dropout
         self.seed = seed
         self._attention = attention
-        self._set_sample_shapes({m: built[m].sample_shape for m in order})
+        self._set_sample_shapes(
+            {m: built[m].sample_shape for m in order},
+            {m: built[m].axes for m in order},
+        )
         self.compile()
 
     @classmethod
@@ -209,6 +227,76 @@ class MSAF(FusionModel):
             dropout=dropout,
             seed=seed,
         )
+
+    def compile(
+        self,
+        optimizer: Any = "auto",
+        loss: Any = "auto",
+        *,
+        metrics: Any = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """As `FusionModel.compile`; for every output with `combine="none"`.
+
+        A loss that is not a dict then holds for every modality, and training
+        minimises the sum over the modalities. Metrics that are not a dict are
+        reported for every modality, such as "video_accuracy", and those of a
+        classifier for the sum of the logits too, as "sum_accuracy".
+
+        Args:
+            optimizer: "auto" is Adam with a learning rate of 1e-3.
+            loss: "auto" as in `FusionModel`.
+            metrics: "auto" as in `FusionModel`.
+            **kwargs: As in `keras.Model.compile`; `loss_weights` is a dict of
+                the modalities.
+        """
+        settings = {"optimizer": optimizer, "loss": loss, "metrics": metrics}
+        if presets.postpone(lambda: self.compile(**settings, **kwargs)):
+            return
+        if self.combine == "none":
+            if metrics == "auto":
+                metrics = self._default_metrics()
+            metrics = self._for_outputs(metrics)
+            if not isinstance(loss, Mapping):
+                loss = self._default_loss() if loss == "auto" else loss
+                loss = dict.fromkeys(self.modalities, loss)
+        super().compile(optimizer, loss, metrics=metrics, **kwargs)
+
+    def _for_outputs(self, metrics: Any) -> Any:
+        """The same metrics for every modality, each with its own state."""
+        if metrics is None or isinstance(metrics, Mapping):
+            return metrics
+        names = [*self.modalities, *(["sum"] if self.num_classes else [])]
+        return {
+            name: [
+                type(one).from_config(one.get_config())
+                if isinstance(one, keras.metrics.Metric)
+                else one
+                for one in metrics
+            ]
+            for name in names
+        }
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        if isinstance(y_pred, Mapping):
+            y = same_labels(y, y_pred)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> Any:
+        if isinstance(y_pred, Mapping):
+            if self.num_classes:
+                y_pred = {**y_pred, "sum": sum(y_pred.values())}
+            y = same_labels(y, y_pred)
+        return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def explain(self, x: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Attention of every fusion, by modality.

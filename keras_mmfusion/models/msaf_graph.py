@@ -72,6 +72,16 @@ def step_mask(features: Any, mask: Tensor) -> Any:
     return mask
 
 
+class Head(keras.layers.Dense):
+    """Dense layer that hands no mask on.
+
+    Keras would leave the samples of a missing modality out of the loss.
+    """
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        return None
+
+
 def head(
     features: dict[str, Any],
     outputs: int,
@@ -91,16 +101,31 @@ def head(
     if combine == "concat":
         x = keras.layers.Concatenate(name="features")(list(features.values()))
         x = keras.layers.Dropout(dropout, seed=seed, name="features_drop")(x)
-        return keras.layers.Dense(outputs, name="head")(x)
+        return Head(outputs, name="head")(x)
     if combine not in ("sum", "none"):
         raise ValueError(
             '`combine` must be "concat", "sum" or "none". '
             f"Received: combine={combine!r}"
         )
+    if "sum" in features:
+        raise ValueError(
+            'No modality can be called "sum" unless combine="concat": that is '
+            "the name of the sum of the modalities' outputs."
+        )
     logits = {}
     for m, x in features.items():
         x = keras.layers.Dropout(dropout, seed=seed, name=f"{m}_drop")(x)
-        logits[m] = keras.layers.Dense(outputs, name=f"head_{m}")(x)
+        logits[m] = Head(outputs, name=f"head_{m}")(x)
     if combine == "none":
         return logits
     return keras.layers.Add(name="sum")(list(logits.values()))
+
+
+def same_labels(y: Any, outputs: Mapping[str, Any]) -> Any:
+    """The labels for every output."""
+    if isinstance(y, Mapping):
+        raise ValueError(
+            "Give the labels once, as one array: every modality of "
+            f'combine="none" learns the same. Received: a dict of {sorted(y)}'
+        )
+    return None if y is None else dict.fromkeys(outputs, y)
