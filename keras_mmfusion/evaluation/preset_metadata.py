@@ -119,12 +119,14 @@ def _notes(result: "Result", chosen: "ModelResult") -> str:
     seed = chosen.best_seed(result.lower)
     run = next(run for run in chosen.runs if run.seed == seed)
     unit = result.scoring["groups"] or "sample"
+    last = result.choices["fit"].get("keep") == "last"
+    kept = "seeds after the last epoch" if last else "seeds"
     lines = [
         "Results are of the test split, which was opened once, after all "
         "choices: mean ± standard deviation over seeds, and the 95 % "
         f"bootstrap interval of the mean by {unit}.",
         f"The weights are those of seed {seed}, epoch {run.epoch}, the best "
-        f"of {len(chosen.runs)} on the validation split "
+        f"of {len(chosen.runs)} {kept} on the validation split "
         f"({result.choices['select']} {run.value:.4g}).",
         *result.warnings,
     ]

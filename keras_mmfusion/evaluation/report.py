@@ -160,7 +160,7 @@ def _clusters(test: Split) -> list[str]:
 
 def _late(study: "Study", model: ModelResult) -> list[str]:
     last = sum(run.epoch == study.fit.epochs for run in model.runs)
-    if 2 * last <= len(model.runs):
+    if study.fit.keep == "last" or 2 * last <= len(model.runs):
         return []
     return [
         f"{model.name}: the last epoch was the best with {last} of "

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -24,6 +24,9 @@ class FitSettings:
     Attributes:
         epochs: Passes over the training split.
         batch_size: Samples in a batch.
+        keep: Whose weights are kept: of the "best" epoch on validation, or of
+            the "last", if the number of epochs was chosen before, say by
+            cross-validation, and all samples are trained on.
         patience: Stop after so many epochs without a better one.
         buckets: See `Split.batches`, as the next three.
         max_length: Sequences are cut to this many steps, in all splits.
@@ -35,6 +38,7 @@ class FitSettings:
 
     epochs: int = 20
     batch_size: int = 32
+    keep: Literal["best", "last"] = "best"
     patience: int | None = None
     buckets: int = 8
     max_length: int | None = None
@@ -62,6 +66,11 @@ class FitSettings:
                     f"fit[{name!r}] must be a positive whole number. "
                     f"Received: {value!r}"
                 )
+        if settings.keep not in ("best", "last"):
+            raise ValueError(
+                "fit['keep'] must be 'best' or 'last'. "
+                f"Received: {settings.keep!r}"
+            )
         if settings.callbacks is not None and not callable(settings.callbacks):
             raise ValueError(
                 "fit['callbacks'] must be a function of the seed that returns "
@@ -116,16 +125,23 @@ class BestEpoch(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
         lower: Whether less is better.
         patience: Epochs without a better one before training stops.
         say: Called with one line per epoch.
+        last: Whether every epoch counts as better than the one before.
     """
 
     def __init__(
-        self, select: str, lower: bool, patience: int | None, say: Say
+        self,
+        select: str,
+        lower: bool,
+        patience: int | None,
+        say: Say,
+        last: bool = False,
     ) -> None:
         super().__init__()
         self.select = select
         self.lower = lower
         self.patience = patience
         self.say = say
+        self.last = last
         self.history: dict[str, list[float]] = {}
         self.weights: list[NDArray[Any]] = []
         self.epoch = 0
@@ -161,7 +177,7 @@ class BestEpoch(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
     def _is_better(self, value: float) -> bool:
         if not np.isfinite(value):
             return False
-        if self.epoch == 0:
+        if self.epoch == 0 or self.last:
             return True
         return value < self.value if self.lower else value > self.value
 
@@ -187,7 +203,9 @@ def train_once(
             finite number.
     """
     start = time.monotonic()
-    best = BestEpoch(select, lower, settings.patience, say)
+    best = BestEpoch(
+        select, lower, settings.patience, say, settings.keep == "last"
+    )
     own = settings.callbacks(seed) if settings.callbacks else []
     model.fit(
         settings.batches(train, shuffled_by=seed),

@@ -22,9 +22,9 @@ class Weights:
         return [np.array(self.epoch)]
 
 
-def epochs(values, lower=True, patience=None):
+def epochs(values, lower=True, patience=None, last=False):
     lines = []
-    best = BestEpoch("val_x", lower, patience, lines.append)
+    best = BestEpoch("val_x", lower, patience, lines.append, last)
     best.set_model(Weights())
     best.set_params({"epochs": len(values)})
     for epoch, value in enumerate(values):
@@ -63,6 +63,14 @@ def test_patience_ends_training():
     assert (best.epoch, len(lines)) == (2, 4)
     best, lines = epochs([np.nan] * 5, patience=2)
     assert len(lines) == 2
+
+
+@pytest.mark.once
+def test_the_last_epoch_is_kept_if_asked_for():
+    best, _ = epochs([1.0, 3.0, 2.0], last=True)
+    assert (best.epoch, best.value) == (3, 2.0)
+    with pytest.raises(ValueError, match="'best' or 'last'"):
+        FitSettings.from_mapping({"keep": "first"})
 
 
 @pytest.mark.once
