@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_mmfusion.convert.backbones import batch_norm, ir_resnet, vggish
+from keras_mmfusion.convert.official_network import OfficialNetwork
 from keras_mmfusion.convert.official_weights import Assignments, OfficialWeights
 from keras_mmfusion.encoders import (
     ChainedEncoder,
@@ -238,3 +239,12 @@ def _head(model: GRJCA, source: OfficialWeights) -> Assignments:
         ),
         (head.output_dense.bias, source.take("regressor2.bias", (outputs,))),
     ]
+
+
+AFFWILD2 = OfficialNetwork(
+    name="GRJCA on Aff-Wild2",
+    preset="grjca_affwild2",
+    sign=r"GRJCA\..*",
+    fits=lambda model: isinstance(model, GRJCA),
+    read=network,
+)

@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from keras_mmfusion.convert.official_network import OfficialNetwork
 from keras_mmfusion.convert.official_weights import Assignments, OfficialWeights
+from keras_mmfusion.encoders import LSTMEncoder
 from keras_mmfusion.layers import SplitAttentionFusion
 from keras_mmfusion.models import MSAF
 
@@ -65,6 +67,16 @@ def split_attention(
     ]
 
 
+def is_recurrent(model: Any) -> bool:
+    """Whether a model has the form of the network on CMU-MOSEI."""
+    return (
+        isinstance(model, MSAF)
+        and all(isinstance(e, LSTMEncoder) for e in model.encoders.values())
+        and len(model.fusions) == 1
+        and model.combine == "concat"
+    )
+
+
 def recurrent_network(model: MSAF, source: OfficialWeights) -> Assignments:
     """The CMU-MOSEI network: two LSTMs per modality, one fusion, one head."""
     assignments = split_attention(
@@ -99,3 +111,12 @@ def lstm(layer: Any, source: OfficialWeights, prefix: str) -> Assignments:
         (layer.recurrent_kernel, take("weight_hh", (gates, layer.units)).T),
         (layer.bias, take("bias_ih", (gates,)) + take("bias_hh", (gates,))),
     ]
+
+
+MOSEI = OfficialNetwork(
+    name="MSAF on CMU-MOSEI",
+    preset="msaf_mosei",
+    sign=r"\w+_model\.\d+\.weight_ih_l0",
+    fits=is_recurrent,
+    read=recurrent_network,
+)

@@ -24,7 +24,7 @@ class OfficialWeights:
         ignored = ("num_batches_tracked", *dead)
         self.skipped = [k for k in state_dict if k.endswith(ignored)]
         self._left = {
-            key: to_numpy(value)
+            key: to_numpy(value, key)
             for key, value in state_dict.items()
             if key not in self.skipped
         }
@@ -76,11 +76,25 @@ def assign_all(assignments: Assignments) -> None:
         variable.assign(value.astype("float32"))
 
 
-def to_numpy(value: Any) -> np.ndarray:
-    """Array of a NumPy array or a PyTorch tensor on any device."""
+def to_numpy(value: Any, name: str = "weight") -> np.ndarray:
+    """Finite numbers of a NumPy array or a PyTorch tensor on any device."""
     if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    return np.asarray(value)
+        value = value.detach().cpu()
+        if str(value.dtype) == "torch.bfloat16":  # foreign to NumPy
+            value = value.float()
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"Official weight '{name}' should be an array of numbers. "
+            f"Received: {type(value).__name__} ({error})"
+        ) from error
+    if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
+        raise ValueError(
+            f"Official weight '{name}' should hold finite real numbers. "
+            f"Received: {array.dtype} with NaN, infinity or other values."
+        )
+    return array
 
 
 def _few(names: list[str], most: int = 8) -> str:

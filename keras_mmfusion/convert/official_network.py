@@ -1,0 +1,27 @@
+"""What is known of a published network and its official state dict."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from keras_mmfusion.convert.official_weights import Assignments, OfficialWeights
+
+
+@dataclass(frozen=True)
+class OfficialNetwork:
+    """A published network that `load_official` reads.
+
+    Attributes:
+        name: What to call it, "MSAF on CMU-MOSEI".
+        preset: Global name of the preset of its form, "msaf_mosei".
+        sign: Regular expression that a whole name in its state dict fits, and
+            none in those of the others.
+        fits: Whether a model is of its form, sizes aside.
+        read: Maps the state dict to the variables of such a model.
+    """
+
+    name: str
+    preset: str
+    sign: str
+    fits: Callable[[Any], bool]
+    read: Callable[[Any, OfficialWeights], Assignments]
