@@ -18,6 +18,7 @@ def render(metadata: Mapping[str, Any], title: str) -> str:
     parts.append(_state(metadata))
     for heading, key in (
         ("Results", "metrics"),
+        ("Origin of the weights", "converted"),
         ("Training data", "data"),
         ("Seeds", "seeds"),
         ("Paper", "paper"),
