@@ -151,14 +151,16 @@ class HierarchicalCrossModalAttention(keras.layers.Layer):
         maps: dict[str, Tensor] = {}
 
         def reinforce(unit: str, group: list[Any], t: Any, x: Tensor) -> Tensor:
-            y, maps[unit] = self.units[unit](
+            y = self.units[unit](
                 x,
                 source=_joined([seen[key] for key in group]),
                 target_mask=masks[t],
                 source_mask=_joined([masks[key] for key in group]),
                 training=training,
-                return_attention=True,
+                return_attention=return_attention,
             )
+            if return_attention:
+                y, maps[unit] = y
             return y
 
         results = []

@@ -12,6 +12,7 @@ from keras_mmfusion.ops.attention import (
     masked_softmax,
     scaled_products,
     split_heads,
+    valid_map,
 )
 from keras_mmfusion.ops.masking import mask_steps
 from keras_mmfusion.registry import register
@@ -44,7 +45,8 @@ class ModalityReinforcement(keras.layers.Layer):
 
     Returns:
         Float tensor (B, T, d), zero at padded steps. With `return_attention`,
-        a pair of it and the map, float32 (B, heads, T, S).
+        a pair of it and the map, float32 (B, heads, T, S), zero at padded
+        steps of either.
 
     Raises:
         ValueError: If `num_heads` is less than 1 or does not divide d.
@@ -141,7 +143,9 @@ class ModalityReinforcement(keras.layers.Layer):
             has_source = ops.any(source_mask, axis=1)[:, None, None]
             y = ops.where(has_source, y, x)
         y = mask_steps(y, target_mask)
-        return (y, attention) if return_attention else y
+        if not return_attention:
+            return y
+        return y, valid_map(attention, target_mask, source_mask)
 
     def compute_mask(self, *args: Any, **kwargs: Any) -> Any:
         return None

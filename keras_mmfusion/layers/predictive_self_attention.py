@@ -11,6 +11,7 @@ from keras_mmfusion.ops.attention import (
     masked_softmax,
     scaled_products,
     split_heads,
+    valid_map,
 )
 from keras_mmfusion.ops.masking import mask_steps
 from keras_mmfusion.registry import register
@@ -54,13 +55,14 @@ class PredictiveSelfAttention(keras.layers.Layer):
         mask: Boolean tensor of shape (B, T), true up to the length of the
             sample; `None` for all valid.
         training: Whether to drop.
-        return_attention: Also return A.
+        return_attention: Also return what A was made of.
 
     Returns:
         A pair: y, float tensor (B, T, d), zero at padded steps, and the maps
         for the next layer, (B, K, T, T) float, zero in rows and columns of
-        padded steps. With `return_attention` also A, float32, (B, K, T, T),
-        axis 2 the queries.
+        padded steps. With `return_attention` also a dict of such maps,
+        float32, axis 2 the queries: "used", A; "current", softmax(S); and
+        "predicted", P, if there are maps of a layer before.
 
     Raises:
         ValueError: If an argument is out of range, K does not divide d, or
@@ -158,24 +160,30 @@ class PredictiveSelfAttention(keras.layers.Layer):
             for project in (self.query, self.key, self.value)
         )
         logits = scaled_products(query, key)
-        mixed = self._mixed(logits, previous, mask)
+        predicted = self._predicted(previous)
+        mixed = self._mixed(logits, predicted, mask)
         attention = masked_softmax(mixed, mask)
         kept = self.dropout(ops.cast(attention, x.dtype), training=training)
         context = self.context(join_heads(ops.matmul(kept, value)))
         residual = x + self.context_dropout(context, training=training)
         output = mask_steps(self.feed(residual, training=training), mask)
         maps = ops.cast(mixed if self.chain == "mixed" else logits, x.dtype)
-        if mask is not None:
-            valid = ops.cast(mask, maps.dtype)
-            maps = maps * valid[:, None, :, None] * valid[:, None, None, :]
-        return (output, maps, attention) if return_attention else (output, maps)
+        maps = valid_map(maps, mask, mask)
+        if not return_attention:
+            return output, maps
+        seen = {"used": attention, "current": masked_softmax(logits, mask)}
+        if predicted is not None:
+            seen["predicted"] = predicted
+        return (
+            output,
+            maps,
+            {k: valid_map(v, mask, mask) for k, v in seen.items()},
+        )
 
-    def _mixed(
-        self, logits: Tensor, previous: Tensor | None, mask: Tensor | None
-    ) -> Tensor:
-        """What the outer softmax is taken of."""
+    def _predicted(self, previous: Tensor | None) -> Tensor | None:
+        """P, from the maps of the layer before; `None` in a first layer."""
         if previous is None:
-            return logits
+            return None
         if self.predict is None:
             raise ValueError(
                 f"Layer '{self.name}' was built as a first layer, without "
@@ -183,7 +191,14 @@ class PredictiveSelfAttention(keras.layers.Layer):
                 "its own for every position in the stack."
             )
         image = self.predict(ops.transpose(previous, (0, 2, 3, 1)))
-        predicted = ops.cast(ops.transpose(image, (0, 3, 1, 2)), "float32")
+        return ops.cast(ops.transpose(image, (0, 3, 1, 2)), "float32")
+
+    def _mixed(
+        self, logits: Tensor, predicted: Tensor | None, mask: Tensor | None
+    ) -> Tensor:
+        """What the outer softmax is taken of."""
+        if predicted is None:
+            return logits
         current = ops.cast(logits, "float32")
         if self.mixing == "paper":
             current = masked_softmax(logits, mask)
@@ -208,7 +223,9 @@ class PredictiveSelfAttention(keras.layers.Layer):
         maps = keras.KerasTensor(shape, dtype=self.compute_dtype)
         if not return_attention:
             return y, maps
-        return y, maps, keras.KerasTensor(shape, dtype="float32")
+        names = ["used", "current"] + ["predicted"] * (previous is not None)
+        seen = {n: keras.KerasTensor(shape, dtype="float32") for n in names}
+        return y, maps, seen
 
     def get_config(self) -> dict[str, Any]:
         return {

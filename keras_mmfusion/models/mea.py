@@ -10,6 +10,7 @@ from keras import ops
 from keras_mmfusion import presets, registry
 from keras_mmfusion.data.checks import check_inputs, check_labels
 from keras_mmfusion.models.fusion_model import FusionModel
+from keras_mmfusion.models.mea_explain import explain
 from keras_mmfusion.models.mea_graph import MEAGraph
 from keras_mmfusion.models.mea_objective import MEAObjective, signs
 from keras_mmfusion.models.mea_settings import MEASettings
@@ -174,6 +175,42 @@ class MEA(FusionModel):
             {m: settings.shapes[m] for m in settings.modalities}
         )
         self.compile()
+
+    def explain(
+        self, x: Mapping[str, Any], average_heads: bool = True
+    ) -> dict[str, dict[str, Any]]:
+        """What was attended to, weighed, and taken for which modality.
+
+        Maps need memory for the product of two lengths per layer, unit and
+        sample: pass few long samples. The figures of
+        `keras_mmfusion.plotting` take what this returns.
+
+        Args:
+            x: Inputs as for `predict`.
+            average_heads: Mean over the heads of all maps, (B, T, S), rather
+                than every head, (B, heads, T, S).
+
+        Returns:
+            A dict of dicts; parts that the model does not have are left out.
+
+            * `self_attention`: "layer1", ... to modality to maps: "used",
+              "current" (of this layer alone) and, behind the first layer,
+              "predicted" (from the layer before, no shares).
+            * `weights`: "layer1", ... to modality to ψ, (B,).
+            * `cross_attention`: "layer1", ... to maps by unit,
+              "<target>_mixed", "<target>_coarse", "<target>_fine_<source>".
+            * `graph`: branch to the edges ξ, (B, M, M), receiver by row, in
+              the order of `modalities`.
+            * `latent`: branch to modality to its vector h, (B, latent).
+            * `present`: modality to whether a sample has it, (B,).
+            * `confusion`: branch to what the modality discriminator takes the
+              vectors for, counts (M, M), true modality by row.
+            * `importance`: modality to ω, (B,).
+
+            Maps are zero at padded steps.
+        """
+        self._check(x)
+        return explain(self, x, average_heads)
 
     # === Training ===
 

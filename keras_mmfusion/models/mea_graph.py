@@ -1,6 +1,6 @@
 """The network of MEA, from inputs to prediction, as in the paper's Fig. 1."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any
 
@@ -25,6 +25,38 @@ from keras_mmfusion.models.mea_settings import MEASettings
 Tensors = dict[str, Any]
 
 
+ATTENDING = (
+    PredictiveSelfAttention,
+    HierarchicalCrossModalAttention,
+    DecoupledGraphFusion,
+)
+
+
+class WithAttention(keras.layers.Layer):
+    """Calls a layer that there is with `return_attention`.
+
+    A layer of its own, because Keras takes it that all calls of a layer have
+    as many outputs as the first.
+    """
+
+    def __init__(self, layer: keras.layers.Layer) -> None:
+        super().__init__(name=f"{layer.name}_seen", dtype=layer.dtype_policy)
+        self.layer = layer
+        self.supports_masking = True
+        self.built = True
+
+    def compute_mask(self, *arguments: Any, **named: Any) -> None:
+        return None
+
+    def call(self, *arguments: Any, **named: Any) -> Any:
+        return self.layer(*arguments, return_attention=True, **named)
+
+    def compute_output_spec(self, *arguments: Any, **named: Any) -> Any:
+        return self.layer.compute_output_spec(
+            *arguments, return_attention=True, **named
+        )
+
+
 class MEAGraph:
     """Symbolic tensors of the network; dicts are by modality.
 
@@ -34,10 +66,23 @@ class MEAGraph:
         latent: by branch: one vector per modality, (B, latent).
         fused: by branch: one vector.
         prediction: (B, outputs) or (B, binary_heads, 2).
+        seen: what `MEA.explain` shows, if `layers` are given.
+
+    Args:
+        settings: What to build.
+        layers: The layers of a model with these settings, by name, to be
+            called again, this time also for what they attended to.
     """
 
-    def __init__(self, settings: MEASettings) -> None:
+    def __init__(
+        self,
+        settings: MEASettings,
+        layers: Mapping[str, keras.layers.Layer] | None = None,
+    ) -> None:
         s = self.settings = settings
+        self.layers = layers
+        self.explaining = layers is not None
+        self.seen: dict[str, dict[str, Any]] = {}
         self.seeds: Iterator[int | None] = (
             None if s.seed is None else s.seed + 100 * i for i in count()
         )
@@ -45,7 +90,8 @@ class MEAGraph:
             m: keras.Input(s.shapes[m], name=m) for m in s.modalities
         }
         self.masks = {
-            m: PaddingMask(name=f"{m}_mask")(x) for m, x in self.inputs.items()
+            m: self._layer(PaddingMask, name=f"{m}_mask")(x)
+            for m, x in self.inputs.items()
         }
         self.present = {
             m: ops.any(mask, axis=1) for m, mask in self.masks.items()
@@ -69,12 +115,25 @@ class MEAGraph:
             "present": self.present,
         }
 
+    def _layer(
+        self, kind: Any, *arguments: Any, name: str, **named: Any
+    ) -> Any:
+        """A new layer, or the one of the model that is explained."""
+        if self.layers is None:
+            return kind(*arguments, name=name, **named)
+        layer = self.layers[name]
+        return WithAttention(layer) if kind in ATTENDING else layer
+
+    def _show(self, kind: str, layer: str, name: str, value: Any) -> None:
+        self.seen.setdefault(kind, {}).setdefault(layer, {})[name] = value
+
     # === Extractors ===
 
     def _extract(self, m: str) -> Any:
         s = self.settings
         # The input is zero where it is padded: nothing to mask before this.
-        x = keras.layers.Conv1D(
+        x = self._layer(
+            keras.layers.Conv1D,
             s.width,
             s.kernel_size(m),
             padding="same",
@@ -82,11 +141,14 @@ class MEAGraph:
             data_format="channels_last",
             name=f"{m}_conv",
         )(self.inputs[m])
-        x = SinePositions(name=f"{m}_positions")(x)
-        x = keras.layers.Dropout(
-            s.input_dropout, seed=next(self.seeds), name=f"{m}_drop"
+        x = self._layer(SinePositions, name=f"{m}_positions")(x)
+        x = self._layer(
+            keras.layers.Dropout,
+            s.input_dropout,
+            seed=next(self.seeds),
+            name=f"{m}_drop",
         )(x)
-        lstm = BidirectionalLSTM(s.width // 2, name=f"{m}_lstm")
+        lstm = self._layer(BidirectionalLSTM, s.width // 2, name=f"{m}_lstm")
         return lstm(x, mask=self.masks[m])
 
     # === Branches ===
@@ -98,7 +160,8 @@ class MEAGraph:
         layers = s.exclusive_layers if s.self_attention else 0
         for i in range(layers):
             for m in s.modalities:
-                attention = PredictiveSelfAttention(
+                attention = self._layer(
+                    PredictiveSelfAttention,
                     s.num_heads,
                     mix=s.mix,
                     mixing=s.mixing,
@@ -108,22 +171,32 @@ class MEAGraph:
                     seed=next(self.seeds),
                     name=f"exclusive{i}_{m}",
                 )
-                sequences[m], handed_on = attention(
-                    sequences[m], previous=maps[m], mask=self.masks[m]
+                sequences[m], handed_on, *seen = attention(
+                    sequences[m],
+                    previous=maps[m],
+                    mask=self.masks[m],
                 )
                 maps[m] = None if s.chain is None else handed_on
+                for found in seen:
+                    self._show("self_attention", f"layer{i + 1}", m, found)
             if s.weighting is not None and s.weighs_after(i):
-                weighting = ModalityWeighting(
-                    s.weighting, s.modalities, name=f"exclusive{i}_weighting"
+                weighting = self._layer(
+                    ModalityWeighting,
+                    s.weighting,
+                    s.modalities,
+                    name=f"exclusive{i}_weighting",
                 )
-                sequences, _ = weighting(sequences, mask=self.masks)
+                sequences, psi = weighting(sequences, mask=self.masks)
+                for k, m in enumerate(s.modalities):
+                    self._show("weights", f"layer{i + 1}", m, psi[:, k])
         return sequences
 
     def _agnostic(self) -> Tensors:
         s = self.settings
         sequences = dict(self.low)
         for i in range(s.agnostic_layers if s.levels else 0):
-            attention = HierarchicalCrossModalAttention(
+            attention = self._layer(
+                HierarchicalCrossModalAttention,
                 s.num_heads,
                 s.levels,
                 dropout=s.attention_dropout,
@@ -133,21 +206,28 @@ class MEAGraph:
                 name=f"agnostic{i}",
             )
             sources = self.low if s.low_level_sources else sequences
-            sequences = attention(
-                sequences, sources=dict(sources), mask=self.masks
+            found = attention(
+                sequences,
+                sources=dict(sources),
+                mask=self.masks,
             )
+            sequences = found[0] if self.explaining else found
+            for unit, seen in found[1].items() if self.explaining else ():
+                self._show("cross_attention", f"layer{i + 1}", unit, seen)
         return sequences
 
     def _encode_each(self, sequences: Tensors) -> Tensors:
         size = self.settings.latent
         return {
-            m: Perceptron(size, size, name=f"{m}_exclusive_encoder")(x)
+            m: self._layer(
+                Perceptron, size, size, name=f"{m}_exclusive_encoder"
+            )(x)
             for m, x in self._pool("exclusive", sequences).items()
         }
 
     def _encode_shared(self, sequences: Tensors) -> Tensors:
         size = self.settings.latent
-        encoder = Perceptron(size, size, name="agnostic_encoder")
+        encoder = self._layer(Perceptron, size, size, name="agnostic_encoder")
         pooled = self._pool("agnostic", sequences)
         return {m: encoder(x) for m, x in pooled.items()}
 
@@ -155,7 +235,7 @@ class MEAGraph:
         mean = self.settings.pool == "mean"
         layer = MaskedAveragePooling if mean else LastValidStep
         return {
-            m: layer(name=f"{m}_{branch}_pool")(
+            m: self._layer(layer, name=f"{m}_{branch}_pool")(
                 sequences[m], mask=self.masks[m]
             )
             for m in self.settings.modalities
@@ -165,28 +245,44 @@ class MEAGraph:
 
     def _fuse(self, branch: str, latent: Tensors) -> Any:
         s = self.settings
-        if s.fusion == "graph":
-            fusion = DecoupledGraphFusion(
-                s.latent, s.self_loops, s.modalities, name=f"{branch}_graph"
+        if s.fusion != "graph":
+            fusion = self._layer(
+                VectorFusion,
+                s.fusion,
+                s.modalities,
+                name=f"{branch}_{s.fusion}",
             )
-        else:
-            fusion = VectorFusion(
-                s.fusion, s.modalities, name=f"{branch}_{s.fusion}"
-            )
-        return fusion(latent, mask=self.present)
+            return fusion(latent, mask=self.present)
+        fusion = self._layer(
+            DecoupledGraphFusion,
+            s.latent,
+            s.self_loops,
+            s.modalities,
+            name=f"{branch}_graph",
+        )
+        found = fusion(latent, mask=self.present)
+        if not self.explaining:
+            return found
+        self.seen.setdefault("graph", {})[branch] = found[1]
+        return found[0]
 
     def _head(self) -> Any:
         s = self.settings
         x = next(iter(self.fused.values()))
         if len(self.fused) > 1:
-            joined = keras.layers.Concatenate(name="features")
+            joined = self._layer(keras.layers.Concatenate, name="features")
             x = joined([self.fused["exclusive"], self.fused["agnostic"]])
-        x = keras.layers.Dense(s.latent, gelu, name="head_hidden")(x)
-        x = keras.layers.Dropout(
-            s.head_dropout, seed=next(self.seeds), name="head_drop"
+        x = self._layer(keras.layers.Dense, s.latent, gelu, name="head_hidden")(
+            x
+        )
+        x = self._layer(
+            keras.layers.Dropout,
+            s.head_dropout,
+            seed=next(self.seeds),
+            name="head_drop",
         )(x)
-        x = keras.layers.Dense(s.outputs, name="head")(x)
+        x = self._layer(keras.layers.Dense, s.outputs, name="head")(x)
         if s.binary_heads is not None:
             shape = (s.binary_heads, 2)
-            x = keras.layers.Reshape(shape, name="binary_heads")(x)
+            x = self._layer(keras.layers.Reshape, shape, name="binary_heads")(x)
         return x

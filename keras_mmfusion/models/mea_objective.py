@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from keras_mmfusion.layers.feed_forward import NORM_EPSILON, Perceptron
 from keras_mmfusion.layers.gradient_reversal import GradientReversal
@@ -111,15 +113,58 @@ class MEAObjective(keras.layers.Layer):
         terms["agnostic"] = _cross_entropy(logs, present, importance)
         return terms
 
+    def judgements(
+        self, latent: Mapping[str, Any], present: Mapping[str, Any]
+    ) -> dict[str, dict[str, NDArray[Any]]]:
+        """What the discriminators say about vectors, for `MEA.explain`.
+
+        Args:
+            latent: By branch and modality, arrays (B, latent).
+            present: By modality, boolean (B,).
+
+        Returns:
+            `confusion`: by branch, counts (M, M), true modality by row;
+            `importance`: by modality ω, float32 (B,). Empty without
+            discriminators.
+        """
+        order = self.settings.modalities
+        found: dict[str, dict[str, NDArray[Any]]] = {}
+        if not self.settings.adversary:
+            return found
+        found["confusion"] = {}
+        for branch, h in latent.items():
+            logs = self._log_probabilities(
+                self.modality_discriminator, [h[m] for m in order]
+            )
+            said = ops.convert_to_numpy(logs).argmax(axis=2)
+            table = np.zeros((len(order), len(order)), "int64")
+            for i, m in enumerate(order):
+                np.add.at(table[i], said[i][np.asarray(present[m])], 1)
+            found["confusion"][branch] = table
+        if self.settings.weighs_by_importance:
+            vectors = [latent["agnostic"][m] for m in order]
+            logs = self._judge(self.importance_discriminator, vectors)
+            found["importance"] = {
+                m: 1.0 - ops.convert_to_numpy(ops.exp(log))
+                for m, log in zip(order, logs, strict=True)
+            }
+        return found
+
     def _judge(self, discriminator: Any, vectors: list[Tensor]) -> list[Tensor]:
         """Log-probability of the true modality, (B,) for each."""
+        logs = self._log_probabilities(discriminator, vectors)
+        return [logs[i, :, i] for i in range(len(vectors))]
+
+    def _log_probabilities(
+        self, discriminator: Any, vectors: list[Tensor]
+    ) -> Tensor:
+        """(M, B, M): of every modality's vectors, to be of each modality."""
         h = ops.concatenate(vectors, axis=0)
         if self.settings.bounded:
             h = _standardize(h)
         scores = ops.cast(discriminator(h), "float32")
         count = len(vectors)
-        logs = ops.log_softmax(ops.reshape(scores, (count, -1, count)))
-        return [logs[i, :, i] for i in range(count)]
+        return ops.log_softmax(ops.reshape(scores, (count, -1, count)))
 
 
 def signs(representations: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -42,6 +42,17 @@ def masked_softmax(scores: Tensor, key_mask: Tensor | None) -> Tensor:
     return ops.softmax(scores, axis=-1)
 
 
+def valid_map(
+    scores: Tensor, query_mask: Tensor | None, key_mask: Tensor | None
+) -> Tensor:
+    """(B, heads, T, S), zero in rows and columns of padded steps."""
+    if query_mask is not None:
+        scores = scores * ops.cast(query_mask, scores.dtype)[:, None, :, None]
+    if key_mask is not None:
+        scores = scores * ops.cast(key_mask, scores.dtype)[:, None, None]
+    return scores
+
+
 def softmax_over_present(scores: Tensor, present: Tensor) -> Tensor:
     """Softmax over the last axis of what is present, in float32.
 

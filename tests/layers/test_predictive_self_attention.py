@@ -42,7 +42,7 @@ def reference(position=1, mixing="paper", chain="logits"):
     [*itertools.product(("paper", "logits"), ("logits", "mixed"))],
 )
 def test_equals_the_reference(mixing, chain):
-    y, maps, attention = call(
+    y, maps, seen = call(
         layer(mixing=mixing, chain=chain),
         X,
         previous=MAPS,
@@ -51,7 +51,9 @@ def test_equals_the_reference(mixing, chain):
     )
     expected, expected_attention, handed_on = reference(1, mixing, chain)
     assert relative_error(y, expected) < 1e-5
-    assert relative_error(attention, expected_attention) < 1e-5
+    shares = expected_attention * (MASK[:, None, :, None] * MASK[:, None, None])
+    assert relative_error(seen["used"], shares) < 1e-5
+    assert set(seen) == {"used", "current", "predicted"}
     assert relative_error(maps, handed_on) < 1e-5
 
 
