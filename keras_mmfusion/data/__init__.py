@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from keras_mmfusion.data import corruptions
+from keras_mmfusion.data import corruptions, motion
 from keras_mmfusion.data.av_digits import load_sample
 from keras_mmfusion.data.checks import check_inputs, check_labels
 from keras_mmfusion.data.columns import (
@@ -17,6 +17,7 @@ from keras_mmfusion.data.corruptions import ModalityDropout
 from keras_mmfusion.data.dataset import MultimodalDataset, Split
 from keras_mmfusion.data.leaks import Leak
 from keras_mmfusion.data.mapped import mapped
+from keras_mmfusion.data.motion_augmentation import MotionAugmentation
 from keras_mmfusion.data.standardize import Standardizer
 from keras_mmfusion.data.windows import average_overlaps, split_windows
 
@@ -24,6 +25,7 @@ __all__ = [
     "Column",
     "Leak",
     "ModalityDropout",
+    "MotionAugmentation",
     "MultimodalDataset",
     "Padded",
     "Ragged",
@@ -36,6 +38,7 @@ __all__ = [
     "corruptions",
     "load",
     "mapped",
+    "motion",
     "padding_side",
     "split_windows",
 ]
