@@ -15,6 +15,7 @@ from keras_mmfusion.data.columns import (
 )
 from keras_mmfusion.data.corruptions import ModalityDropout
 from keras_mmfusion.data.dataset import MultimodalDataset, Split
+from keras_mmfusion.data.group_noise import GroupNoise
 from keras_mmfusion.data.leaks import Leak
 from keras_mmfusion.data.mapped import mapped
 from keras_mmfusion.data.motion_augmentation import MotionAugmentation
@@ -23,6 +24,7 @@ from keras_mmfusion.data.windows import average_overlaps, split_windows
 
 __all__ = [
     "Column",
+    "GroupNoise",
     "Leak",
     "ModalityDropout",
     "MotionAugmentation",

@@ -1,5 +1,6 @@
 """A stack of dense layers for one feature vector per sample."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from keras_mmfusion.encoders.encoder import Encoder
@@ -13,18 +14,20 @@ class DenseEncoder(Encoder):
 
     Args:
         features: Width of the vector.
-        units: Width of every dense layer.
-        layers: Number of dense layers. Stage i is called `dense<i>`, from 1.
+        units: Width of every dense layer, or a list of widths.
+        layers: Number of dense layers, if `units` is one width. Stage i is
+            called `dense<i>`, from 1.
         dropout: Rate of dropout on the input of every layer.
         name: Name of the encoder; in a fusion model, of the modality.
         seed: Integer seed of the dropout, or `None`.
+        batch_norm: Whether to normalise before every ReLU.
 
     Call arguments:
         inputs: Float tensor of shape (B, features).
 
     Returns:
-        Float tensor of shape (B, units). A vector of zeros is a missing
-        modality and gives zeros.
+        Float tensor of shape (B, units of the last layer). A vector of zeros is
+        a missing modality and gives zeros.
 
     Raises:
         ValueError: If a size is less than 1.
@@ -43,14 +46,16 @@ class DenseEncoder(Encoder):
     def __init__(
         self,
         features: int,
-        units: int,
+        units: int | Sequence[int],
         layers: int = 2,
         dropout: float = 0.0,
         name: str = "dense_encoder",
         seed: int | None = None,
+        batch_norm: bool = False,
         **kwargs: Any,
     ) -> None:
-        if min(features, units, layers) < 1:
+        widths = [units] * layers if isinstance(units, int) else list(units)
+        if min([features, layers, *widths]) < 1 or not widths:
             raise ValueError(
                 "`features`, `units` and `layers` must be at least 1. "
                 f"Received: features={features}, units={units}, "
@@ -58,20 +63,22 @@ class DenseEncoder(Encoder):
             )
         stages = {
             f"dense{i}": MaskedDense(
-                units,
+                width,
                 activation="relu",
                 dropout=dropout,
                 seed=seed,
+                batch_norm=batch_norm,
                 name=f"{name}_dense{i}",
             )
-            for i in range(1, layers + 1)
+            for i, width in enumerate(widths, start=1)
         }
         super().__init__((features,), stages, name=name, **kwargs)
         self.features = features
-        self.units = units
+        self.units = units if isinstance(units, int) else widths
         self.num_layers = layers
         self.dropout = dropout
         self.seed = seed
+        self.batch_norm = batch_norm
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -81,4 +88,5 @@ class DenseEncoder(Encoder):
             "dropout": self.dropout,
             "name": self.name,
             "seed": self.seed,
+            "batch_norm": self.batch_norm,
         }

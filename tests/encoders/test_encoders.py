@@ -53,3 +53,15 @@ def test_an_encoder_trains_without_fusion():
 def test_sizes_below_one_are_refused(encoder):
     with pytest.raises(ValueError, match="at least 1"):
         encoder(0, 5)
+
+
+def test_dense_layers_may_have_widths_of_their_own():
+    encoder = DenseEncoder(3, [6, 4], batch_norm=True, name="m")
+    assert encoder.output_shape == (None, 4)
+    assert list(encoder.stages) == ["dense1", "dense2"]
+    again = DenseEncoder.from_config(encoder.get_config())
+    assert [w.shape for w in again.weights] == [
+        w.shape for w in encoder.weights
+    ]
+    with pytest.raises(ValueError, match="at least 1"):
+        DenseEncoder(3, [])
