@@ -17,6 +17,7 @@ from tests.layers.test_split_attention_fusion import (
     layer_of,
 )
 from tests.models.test_msaf import float32, mosei_network
+from tests.models.test_msaf_ntu import golden_inputs, ntu_network
 
 
 def fusion_layer(name: str) -> tuple[float, float]:
@@ -78,6 +79,19 @@ def mosei() -> tuple[float, float]:
     )
 
 
+def ntu() -> float:
+    golden = goldens.load("msaf_ntu_network")
+    model = ntu_network()
+    load_official(model, golden.state_dict())
+    outputs = model.predict(golden_inputs(golden), verbose=0)
+    return max(
+        relative_error(outputs[m], expected)
+        for m, expected in zip(
+            ("video", "skeleton"), golden.outputs, strict=True
+        )
+    )
+
+
 def main() -> None:
     print(f"{keras.backend.backend()}: golden, outputs, gradients")
     for name in GOLDENS:
@@ -85,6 +99,7 @@ def main() -> None:
     for name in ("msaf_block", "msaf_split3"):
         print(f"{name:24} {small_case(name):.1e}")
     print("{:24} {:.1e} {:.1e}".format("msaf_mosei_network", *mosei()))
+    print("{:24} {:.1e}".format("msaf_ntu_network", ntu()))
 
 
 if __name__ == "__main__":

@@ -119,7 +119,7 @@ class MSAF(FusionModel):
         masks = {m: PaddingMask(name=f"{m}_mask")(inputs[m]) for m in order}
         features, reached, attention = dict(inputs), dict.fromkeys(order), {}
         for i, arguments in enumerate(map(dict, fusions), start=1):
-            after = check_fusion(arguments, built)
+            after = check_fusion(arguments, built, reached)
             tapped, valid = {}, {}
             for m, stage in after.items():
                 x = built[m].run(features[m], masks[m], reached[m], stage)
@@ -257,6 +257,8 @@ class MSAF(FusionModel):
             if metrics == "auto":
                 metrics = self._default_metrics()
             metrics = self._for_outputs(metrics)
+            weighted = kwargs.get("weighted_metrics")
+            kwargs["weighted_metrics"] = self._for_outputs(weighted)
             if not isinstance(loss, Mapping):
                 loss = self._default_loss() if loss == "auto" else loss
                 loss = dict.fromkeys(self.modalities, loss)

@@ -11,9 +11,17 @@ from keras_mmfusion.types import Tensor
 
 
 def check_fusion(
-    fusion: Mapping[str, Any], encoders: Mapping[str, Encoder]
+    fusion: Mapping[str, Any],
+    encoders: Mapping[str, Encoder],
+    reached: Mapping[str, str | None],
 ) -> dict[str, str]:
-    """The taps of a fusion, modality to stage, in the order of modalities."""
+    """The taps of a fusion, modality to stage, in the order of modalities.
+
+    Args:
+        fusion: `after`, and arguments of the layer.
+        encoders: Modality to encoder.
+        reached: Modality to the stage it was last fused behind, or `None`.
+    """
     after = fusion.get("after")
     if not isinstance(after, Mapping) or len(after) < 2:
         raise ValueError(
@@ -26,6 +34,12 @@ def check_fusion(
             raise ValueError(
                 f"There is no stage '{stage}' of modality '{m}'. Modalities: "
                 f"{list(encoders)}; stages of '{m}': {stages}."
+            )
+        last = reached[m]
+        if last is not None and stages.index(stage) < stages.index(last):
+            raise ValueError(
+                "The fusions must be in the order of the stages. Received one "
+                f"behind stage '{stage}' of '{m}' after one behind '{last}'."
             )
     return {m: after[m] for m in encoders if m in after}
 

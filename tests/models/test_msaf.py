@@ -221,6 +221,9 @@ def test_bad_configurations_are_named():
         MSAF({"sound": audio, "facts": facts}, [])
     with pytest.raises(ValueError, match="no stage 'lstm9'"):
         MSAF(both, [{**fusion, "after": {"audio": "lstm9", "facts": "dense1"}}])
+    late = {**fusion, "after": {"audio": "lstm2", "facts": "dense1"}}
+    with pytest.raises(ValueError, match="order of the stages"):
+        MSAF(both, [late, fusion])
     with pytest.raises(ValueError, match="`after`"):
         MSAF(both, [{"block_channels": 4}])
     with pytest.raises(ValueError, match="combine"):
