@@ -66,6 +66,39 @@ class NormalizeClip:
 
 
 @dataclass(frozen=True)
+class FixedSteps:
+    """Cuts a sequence to a number of steps, or pads it with zeros to them.
+
+    For `keras_mmfusion.data.mapped`: a function of one sequence.
+
+    Args:
+        steps: the number of steps.
+
+    Call arguments:
+        sequence: array (T, ...).
+
+    Returns:
+        Array (steps, ...).
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_mmfusion.data.clips import FixedSteps
+
+    assert FixedSteps(212)(np.ones((200, 13), "float32")).shape == (212, 13)
+    ```
+    """
+
+    steps: int
+
+    def __call__(self, sequence: Floats) -> Floats:
+        kept = sequence[: self.steps]
+        missing = [(0, self.steps - len(kept))]
+        return np.pad(kept, missing + [(0, 0)] * (kept.ndim - 1))
+
+
+@dataclass(frozen=True)
 class AugmentClips:
     """Random crops and mirror images of clips, a transform for batches.
 
@@ -84,7 +117,8 @@ class AugmentClips:
         seed: number or generator.
 
     Returns:
-        The inputs with changed clips.
+        The inputs with changed clips, or as they are without this modality:
+        a network of another modality does not get it.
 
     Raises:
         ValueError: if `smallest_area` is not in (0, 1].
@@ -117,6 +151,8 @@ class AugmentClips:
         inputs: Mapping[str, Floats],
         seed: int | np.random.Generator = 0,
     ) -> dict[str, Floats]:
+        if self.modality not in inputs:
+            return dict(inputs)
         random = np.random.default_rng(seed)
         clips = inputs[self.modality].copy()
         for clip in clips:
@@ -170,7 +206,8 @@ class CropTime:
         seed: number or generator.
 
     Returns:
-        The inputs with changed sequences; lengths stay.
+        The inputs with changed sequences; lengths stay. Modalities that a
+        network does not get are passed over.
 
     Raises:
         ValueError: if `shortest` is not in (0, 1].
@@ -206,7 +243,7 @@ class CropTime:
         samples = len(next(iter(inputs.values())))
         share = random.uniform(self.shortest, 1, samples)
         start = random.uniform(0, 1 - share)
-        for name in self.modalities:
+        for name in (m for m in self.modalities if m in inputs):
             values = inputs[name].copy()
             for sample, first, part in zip(values, start, share, strict=True):
                 axes = tuple(range(1, sample.ndim))
@@ -218,6 +255,43 @@ class CropTime:
                 sample[: last + 1] = sample[places.round().astype(int)]
             result[name] = values
         return result
+
+
+@dataclass(frozen=True)
+class CenterSkeletons:
+    """Moves every frame so that a joint of the first person is the origin.
+
+    For `keras_mmfusion.data.mapped`: a function of one sequence. Persons that
+    are not there, all zeros, stay zeros, in frames without the first person
+    as well.
+
+    Args:
+        joint: number of the joint, such as 1, the middle of the spine, in
+            NTU RGB+D.
+
+    Call arguments:
+        skeletons: positions (T, persons, joints, 3).
+
+    Returns:
+        Array of the same shape.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_mmfusion.data.clips import CenterSkeletons
+
+    bodies = np.ones((4, 2, 25, 3), "float32")
+    assert not CenterSkeletons(1)(bodies).any()
+    ```
+    """
+
+    joint: int
+
+    def __call__(self, skeletons: Floats) -> Floats:
+        present = skeletons.any(axis=(2, 3), keepdims=True)
+        center = skeletons[:, :1, self.joint : self.joint + 1]
+        return np.where(present, skeletons - center, 0).astype(np.float32)
 
 
 @dataclass(frozen=True)

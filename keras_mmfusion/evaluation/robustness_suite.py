@@ -189,7 +189,8 @@ def robustness(
         seed: Seed of the first draw.
         batch_size: Samples in a batch.
         max_length: Sequences are cut to this many steps.
-        output: Which output is scored, of a model that returns a dict.
+        output: Which output is scored, of a model that returns a dict; "sum"
+            for the sum of all, as for `MSAF` with `combine="none"`.
         verbose: 1 for a line per curve.
 
     Returns:

@@ -23,6 +23,7 @@ from keras_mmfusion.evaluation.scoring import Array, Scoring, choose_metrics
 from keras_mmfusion.evaluation.training import (
     Build,
     FitSettings,
+    chosen_output,
     input_modalities,
     restricted,
 )
@@ -84,16 +85,7 @@ def trial(
     names = input_modalities(model, split.modalities)
     few = restricted(split, names).subset(rows)
     inputs, _ = few.arrays(fit.max_length)
-    result = model(inputs, training=False)
-    if isinstance(result, Mapping) and output in result:
-        result = result[output]
-    elif output is not None or isinstance(result, Mapping | list | tuple):
-        names = list(result) if isinstance(result, Mapping) else []
-        raise ValueError(
-            "`output` must name the output to score if a model returns a "
-            f"dict, and be None otherwise. Received: output={output!r}, the "
-            f"model returns {names or type(result).__name__}"
-        )
+    result = chosen_output(model(inputs, training=False), output)
     return keras.ops.convert_to_numpy(keras.ops.cast(result, "float32"))
 
 

@@ -237,21 +237,37 @@ def predictions(model: Any, batches: Batches, output: str | None) -> Any:
         batches: Unshuffled batches.
         output: Which of several outputs; `None` for a model that has one.
     """
-    result = model.predict(batches, verbose=0)
+    result = chosen_output(model.predict(batches, verbose=0), output)
+    return np.asarray(result).astype(np.float32)
+
+
+def chosen_output(result: Any, output: str | None) -> Any:
+    """What is scored of what a model returns.
+
+    Args:
+        result: An array or tensor, or a dict of them.
+        output: Key of the dict; "sum" for the sum of all, where that is no
+            key; `None` if it is no dict.
+
+    Raises:
+        ValueError: If there is no such output.
+    """
     if isinstance(result, Mapping):
-        if output not in result:
-            raise ValueError(
-                f"The model returns {sorted(result)}. Name the one to score "
-                f"with `output`. Received: output={output!r}"
-            )
-        result = result[output]
-    elif output is not None or isinstance(result, list | tuple):
+        if output in result:
+            return result[output]
+        if output == "sum":
+            return sum(result.values())
+        raise ValueError(
+            f"The model returns {sorted(result)}. Name the one to score "
+            f'with `output`, or "sum". Received: output={output!r}'
+        )
+    if output is not None or isinstance(result, list | tuple):
         raise ValueError(
             "`output` names an entry of the dict that a model returns. "
             f"Received: output={output!r} for a model that returns "
             f"{type(result).__name__}"
         )
-    return np.asarray(result).astype(np.float32)
+    return result
 
 
 def input_modalities(model: Any, available: list[str]) -> list[str]:

@@ -5,7 +5,9 @@ import pytest
 
 from keras_mmfusion.data.clips import (
     AugmentClips,
+    CenterSkeletons,
     CropTime,
+    FixedSteps,
     InTurn,
     NormalizeClip,
 )
@@ -105,6 +107,36 @@ def test_a_time_crop_takes_the_same_span_of_all_modalities():
     np.testing.assert_allclose(
         video[:, -1] / 50, skeleton[:, -1] / 100, atol=0.03
     )
+
+
+def test_a_network_of_another_modality_does_not_get_it():
+    audio = {"audio": np.ones((2, 4), np.float32)}
+    both = InTurn([CropTime(["video"]), AugmentClips("video")])
+    assert both(audio)["audio"] is audio["audio"]
+
+
+def test_fixed_steps():
+    x = np.arange(6, dtype=np.float32).reshape(3, 2)
+    np.testing.assert_array_equal(FixedSteps(2)(x), x[:2])
+    longer = FixedSteps(5)(x)
+    np.testing.assert_array_equal(longer[:3], x)
+    assert longer.shape == (5, 2)
+    assert not longer[3:].any()
+
+
+def test_skeletons_are_centered_on_the_first_person():
+    random = np.random.default_rng(0)
+    bodies = random.normal(size=(4, 2, 25, 3)).astype("float32")
+    bodies[1, 1] = 0  # only the first person
+    bodies[2, 0] = 0  # only the second
+    after = CenterSkeletons(1)(bodies)
+    assert not after[:, 0, 1].any()
+    np.testing.assert_allclose(
+        after[0, 1, 7], bodies[0, 1, 7] - bodies[0, 0, 1], rtol=1e-6
+    )
+    assert not after[1, 1].any()
+    assert not after[2, 0].any()
+    np.testing.assert_array_equal(after[2, 1], bodies[2, 1])
 
 
 def test_bad_arguments():

@@ -278,10 +278,14 @@ def test_an_output_of_a_dict_is_scored():
         model.compile("sgd", loss)
         return model
 
-    with pytest.raises(ValueError, match=r"`output` must name.*\['a', 'b'\]"):
+    with pytest.raises(ValueError, match=r"\['a', 'b'\].*with `output`"):
         small_run(build, dataset(), seeds=1)
-    result = small_run(build, dataset(), seeds=1, output="b")
-    assert result.first.predictions.shape == (1, 48, 3)
+    first, second, both = (
+        small_run(build, dataset(), seeds=1, output=output).first.predictions
+        for output in ("a", "b", "sum")
+    )
+    assert second.shape == (1, 48, 3)
+    np.testing.assert_allclose(both, first + second, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.once
@@ -322,7 +326,7 @@ def test_an_earlier_result_is_compared_by_ids(result, folder, tmp_path):
         ({"protocol": "mmsa"}, "do not fit the predictions"),
         ({"metric": "mae"}, "Expected `metric` among"),
         ({"groups": "speaker"}, "`groups` must be among"),
-        ({"output": "head"}, "`output` must name"),
+        ({"output": "head"}, "`output` names an entry"),
         ({"build": {}}, "at least one model"),
         ({"build": {"../x": linear()}}, "Names of models"),
         ({"build": {"x": {}}}, "has no candidates"),
