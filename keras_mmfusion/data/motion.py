@@ -23,7 +23,7 @@ JOINTS = len(PARENTS)
 GYRO_SCALE = 150.0  # degrees per second
 BODY = 0.9  # Trunk and upper arms of an adult together, in metres.
 DEPTH_ROWS, DEPTH_COLUMNS, DEPTH_CELL = (8, 60), 32, 4
-GRID = (13, 8, 3)  # Cells of a depth frame, and quantities per cell.
+GRID = (13, 8, 2)  # Cells of a depth frame, and quantities per cell.
 
 
 def resample(x: Array, steps: int) -> Array:
@@ -140,18 +140,18 @@ def inertial_channels(x: Array) -> Array:
 
 
 def depth_input(clip: Array, steps: int = 16) -> Array:
-    """Motion, outline and relief of a person on a grid of 13 x 8 cells.
+    """Motion of a person and its outline, on a grid of 13 x 8 cells.
 
     The grid is centred on the person. Its cells hold the mean absolute change
-    of depth between frames, the share of the cell that the person fills, and
-    the mean depth against the clip's median.
+    of depth between frames, and by how much the share of the cell that the
+    person fills changes from step to step. What does not move is left out.
 
     Args:
         clip: Frames (T, 60, 40) of `shrink_depth`.
         steps: Number of steps t.
 
     Returns:
-        Float32 array (t, 312).
+        Float32 array (t, 208).
 
     Raises:
         ValueError: If the clip has another shape, or nobody is in it.
@@ -163,30 +163,29 @@ def depth_input(clip: Array, steps: int = 16) -> Array:
         raise ValueError("Nobody is in the depth clip: all of it is 0.")
     centre = round(float((columns * np.arange(40)).sum() / columns.sum()))
     left = min(max(centre - DEPTH_COLUMNS // 2, 0), 40 - DEPTH_COLUMNS)
-    relief = np.clip(x - np.median(x[person]), -40, 40) / 40
-    change = np.abs(np.diff(x, axis=0, prepend=x[:1]))
-    cells = [
-        _cells(quantity[:, slice(*DEPTH_ROWS), left : left + DEPTH_COLUMNS])
-        for quantity in (
-            np.minimum(change, 60) / 60,
-            person.astype(np.float32),
-            np.where(person, relief, 0),
+    change = np.minimum(np.abs(np.diff(x, axis=0, prepend=x[:1])), 60) / 60
+    moving, filled = (
+        resample(
+            _cells(values[:, slice(*DEPTH_ROWS), left : left + DEPTH_COLUMNS]),
+            steps,
         )
-    ]
-    return depth_channels(resample(np.stack(cells, axis=-1), steps))
+        for values in (change, person.astype(np.float32))
+    )
+    outline = _change(filled.reshape(steps, -1)).reshape(filled.shape)
+    return depth_channels(np.stack([moving, outline], axis=-1))
 
 
-DEPTH_SCALE = np.array([8, 1, 2], np.float32)
+DEPTH_SCALE = np.array([8, 4], np.float32)
 
 
 def depth_channels(x: Array) -> Array:
-    """Cells (..., T, 13, 8, 3) to channels (..., T, 312)."""
+    """Cells (..., T, 13, 8, 2) to channels (..., T, 208)."""
     scaled = np.moveaxis(x * DEPTH_SCALE, -1, -3)
     return scaled.reshape(*x.shape[:-3], -1).astype(np.float32)
 
 
 def depth_cells(channels: Array) -> Array:
-    """Channels (..., T, 312) back to cells (..., T, 13, 8, 3)."""
+    """Channels (..., T, 208) back to cells (..., T, 13, 8, 2)."""
     shape = (*channels.shape[:-1], GRID[2], *GRID[:2])
     return np.moveaxis(channels.reshape(shape), -3, -1) / DEPTH_SCALE
 

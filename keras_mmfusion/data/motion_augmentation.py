@@ -148,7 +148,7 @@ class MotionAugmentation:
             place = np.clip(np.arange(size) + shift, 0, size - 1)
             x = motion.interpolate(np.moveaxis(x, axis, 1), place)
             x = np.moveaxis(x, 1, axis)
-        gain = random.uniform(-self.scale, self.scale, (count, 1, 1, 1, 3))
+        gain = random.uniform(-self.scale, self.scale, (count, 1, 1, 1, 2))
         noise = random.standard_normal(x.shape, np.float32)
         return motion.depth_channels(
             x * (1 + gain).astype(np.float32) + self.depth_noise * noise

@@ -52,12 +52,15 @@ def test_a_clip_played_at_half_the_speed_is_the_same():
 
 def test_what_a_depth_cell_holds():
     still = np.repeat(DEPTH[:1], 5, axis=0)
-    cells = motion.depth_cells(motion.depth_input(still))
-    assert cells.shape == (16, 13, 8, 3)
-    np.testing.assert_allclose(cells[..., 0], 0, atol=1e-6)
-    # 48 rows from 10 on and 12 columns, centred: two cells on either side.
-    assert cells[0, 3, :, 1].tolist() == [0, 0, 0.5, 1, 1, 0.5, 0, 0]
-    assert abs(cells[0, 6, 3, 2]) < 0.5
+    assert not motion.depth_input(still).any()
+    grown = still.copy()
+    grown[2:, 20:24, 24:28] = 120
+    cells = motion.depth_cells(motion.depth_input(grown, steps=5))
+    assert cells.shape == (5, 13, 8, 2)
+    # The cell is half full before, and full from the third frame on.
+    assert cells[:, 3, 5, 1].tolist() == [0, 0.25, 0.25, 0, 0]
+    assert np.flatnonzero(cells[:, 3, 5, 0]).tolist() == [2]
+    assert np.count_nonzero(cells[..., 1]) == 2
 
 
 def test_a_person_is_centred_on_the_depth_grid():

@@ -35,7 +35,7 @@ from keras_mmfusion.data.streamed import Streamed
 _KEYS = {"skeleton": "d_skel", "inertial": "d_iner", "depth": "d_depth"}
 _NAME = re.compile(r"(a(\d+)_s(\d+)_t(\d+))_(skeleton|inertial|depth)\.mat")
 _FOLDS = {"train": ("1", "3", "5", "7"), "test": ("2", "4", "6", "8")}
-_ACTIONS = [
+ACTIONS = [
     "swipe left",
     "swipe right",
     "wave",
@@ -143,7 +143,7 @@ def read(source: Source, folds: Folds | None = None) -> MultimodalDataset:
         [[int(part[1:]) for part in name.split("_")] for name in names]
     )
     labels = numbers[:, 0] - 1
-    if labels.min() < 0 or labels.max() >= len(_ACTIONS):
+    if labels.min() < 0 or labels.max() >= len(ACTIONS):
         raise ValueError(
             f"{source.path}: actions must be a1 to a27. Received: "
             f"a{labels.min() + 1} to a{labels.max() + 1}."
@@ -159,7 +159,7 @@ def read(source: Source, folds: Folds | None = None) -> MultimodalDataset:
         _FOLDS if folds is None else folds,
     )
     return make_dataset(
-        source.path, "UTD-MHAD", splits, "classification", _ACTIONS
+        source.path, "UTD-MHAD", splits, "classification", ACTIONS
     )
 
 
