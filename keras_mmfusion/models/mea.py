@@ -10,7 +10,7 @@ from keras import ops
 from keras_mmfusion import presets, registry
 from keras_mmfusion.data.checks import check_inputs, check_labels
 from keras_mmfusion.models.fusion_model import FusionModel
-from keras_mmfusion.models.mea_explain import explain
+from keras_mmfusion.models.mea_explain import Explainer
 from keras_mmfusion.models.mea_graph import MEAGraph
 from keras_mmfusion.models.mea_objective import MEAObjective, signs
 from keras_mmfusion.models.mea_settings import MEASettings
@@ -170,6 +170,7 @@ class MEA(FusionModel):
         # Not a model of its own: it shares all layers with this one.
         self._represent = keras.Function(graph.inputs, graph.representations)
         self._representing = False
+        self._explainer = Explainer()
         self.objective = MEAObjective(settings, name="objective")
         self._set_sample_shapes(
             {m: settings.shapes[m] for m in settings.modalities}
@@ -210,7 +211,7 @@ class MEA(FusionModel):
             Maps are zero at padded steps.
         """
         self._check(x)
-        return explain(self, x, average_heads)
+        return self._explainer(self, x, average_heads)
 
     # === Training ===
 

@@ -12,14 +12,30 @@ if TYPE_CHECKING:
     from keras_mmfusion.models.mea import MEA
 
 
-def explain(
-    model: "MEA", x: Mapping[str, Any], average_heads: bool
-) -> dict[str, dict[str, Any]]:
-    """See `MEA.explain`.
+class Explainer:
+    """`MEA.explain` of one model.
 
     The layers of the model are called once more, in a graph that also gives
     what they attended to, so that prediction and training pay nothing for it.
+    The graph is kept: under JAX it is compiled once.
     """
+
+    def __init__(self) -> None:
+        self._graphs: dict[bool, keras.Model] = {}
+
+    def __call__(
+        self, model: "MEA", x: Mapping[str, Any], average_heads: bool
+    ) -> dict[str, dict[str, Any]]:
+        """See `MEA.explain`."""
+        if average_heads not in self._graphs:
+            self._graphs[average_heads] = _graph(model, average_heads)
+        graph = self._graphs[average_heads]
+        found: dict[str, dict[str, Any]] = graph.predict(dict(x), verbose=0)
+        judged = model.objective.judgements(found["latent"], found["present"])
+        return {**found, **judged}
+
+
+def _graph(model: "MEA", average_heads: bool) -> keras.Model:
     graph = MEAGraph(
         model.settings, {layer.name: layer for layer in model.layers}
     )
@@ -32,8 +48,4 @@ def explain(
                 )
     outputs["latent"] = graph.latent
     outputs["present"] = graph.present
-    found: dict[str, dict[str, Any]] = keras.Model(
-        graph.inputs, outputs, name="explain"
-    ).predict(dict(x), verbose=0)
-    judged = model.objective.judgements(found["latent"], found["present"])
-    return {**found, **judged}
+    return keras.Model(graph.inputs, outputs, name="explain")

@@ -114,3 +114,15 @@ def test_the_judge_counts_what_it_takes_vectors_for(model):
     for i, m in enumerate(NAMES):
         expected = np.bincount(logs[i].argmax(axis=1)[present[m]], minlength=3)
         np.testing.assert_array_equal(said[i], expected)
+
+
+def test_it_follows_the_weights(model):
+    before = model.explain(X, average_heads=False)["weights"]["layer2"]
+    layer = model.get_layer("exclusive1_weighting")
+    weights = layer.get_weights()
+    layer.set_weights([0 * w for w in weights])
+    equal = model.explain(X, average_heads=False)["weights"]["layer2"]
+    layer.set_weights(weights)
+    # The first sample has all three modalities.
+    assert [equal[m][0] for m in NAMES] == pytest.approx([1 / 3] * 3)
+    assert np.ptp([before[m][0] for m in NAMES]) > 0.01
