@@ -8,6 +8,7 @@ import keras
 from keras_mmfusion import presets, registry
 from keras_mmfusion.encoders import DenseEncoder, Encoder, LSTMEncoder
 from keras_mmfusion.layers import PaddingMask, SplitAttentionFusion
+from keras_mmfusion.models.block_attention import attention_by_modality
 from keras_mmfusion.models.encoder_dict import encoder_order, make_encoder
 from keras_mmfusion.models.fusion_model import FusionModel
 from keras_mmfusion.models.msaf_graph import (
@@ -313,16 +314,7 @@ class MSAF(FusionModel):
             attention floor is zero.
         """
         self._check(x)
-        model = keras.Model(self.inputs, dict(self._attention))
-        values = model.predict(dict(x), verbose=0)
-        result: dict[str, dict[str, Any]] = {}
-        for name, attention in values.items():
-            layer = self.get_layer(name)
-            result[name], first = {}, 0
-            for m, n in zip(layer.order, layer.blocks, strict=True):
-                result[name][m] = attention[:, :, first : first + n]
-                first += n
-        return result
+        return attention_by_modality(self, self._attention, x)
 
     def head_weight_names(self) -> list[str]:
         """Layers that a change of the number of outputs leaves untrained."""
