@@ -18,6 +18,7 @@ from tests.layers.test_split_attention_fusion import (
 )
 from tests.models.test_msaf import float32, mosei_network
 from tests.models.test_msaf_ntu import golden_inputs, ntu_network
+from tests.models.test_msaf_ravdess import official_difference
 
 
 def fusion_layer(name: str) -> tuple[float, float]:
@@ -99,6 +100,7 @@ def main() -> None:
     for name in ("msaf_block", "msaf_split3"):
         print(f"{name:24} {small_case(name):.1e}")
     print("{:24} {:.1e} {:.1e}".format("msaf_mosei_network", *mosei()))
+    print(f"{'msaf_ravdess_network':24} {official_difference():.1e}")
     print("{:24} {:.1e}".format("msaf_ntu_network", ntu()))
 
 
