@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.encoders.encoder import Encoder
+from keras_mmfusion.encoders.encoder_stage import EncoderStage
 from keras_mmfusion.layers.masked_batch_normalization import (
     MaskedBatchNormalization,
 )
@@ -127,7 +128,7 @@ class MFCCEncoder(Encoder):
 LOST = KERNELS[0] - 1 - 2 * PADDING
 
 
-class Convolution(keras.layers.Layer):
+class Convolution(EncoderStage):
     """Convolution and ReLU, then batch normalisation if wanted.
 
     Args:
@@ -146,7 +147,6 @@ class Convolution(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.supports_masking = True
         self.lost = lost + kernel_size - 1 - 2 * PADDING
         policy = self.dtype_policy
         self.conv = keras.layers.Conv1D(
@@ -184,7 +184,7 @@ class Convolution(keras.layers.Layer):
         return (batch, steps, self.conv.filters)
 
 
-class PooledConvolution(keras.layers.Layer):
+class PooledConvolution(EncoderStage):
     """Max pooling, batch normalisation, dropout, convolution, ReLU, norm.
 
     Windows that are not full count as padding, as at the end of the input.
@@ -194,7 +194,6 @@ class PooledConvolution(keras.layers.Layer):
         self, width: int, dropout: float, seed: int | None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.supports_masking = True
         policy = self.dtype_policy
         self.pool_norm = MaskedBatchNormalization(
             name="pool_norm", dtype=policy
@@ -243,12 +242,11 @@ class PooledConvolution(keras.layers.Layer):
         return (input_shape[0], steps, self.conv.filters)
 
 
-class Flatten(keras.layers.Layer):
+class Flatten(EncoderStage):
     """(B, T, C) to (B, T C), with dropout."""
 
     def __init__(self, dropout: float, seed: int | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.supports_masking = True
         self.dropout = keras.layers.Dropout(
             dropout, seed=seed, name="dropout", dtype=self.dtype_policy
         )
@@ -264,9 +262,6 @@ class Flatten(keras.layers.Layer):
 
     def output_mask(self, mask: Any) -> Any:
         return None if mask is None else ops.any(mask, axis=1)
-
-    def compute_mask(self, inputs: Tensor, mask: Any = None) -> Any:
-        return None
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, steps, channels = input_shape

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.encoders.encoder import Encoder
+from keras_mmfusion.encoders.encoder_stage import EncoderStage
 from keras_mmfusion.encoders.pooling import max_pool
 from keras_mmfusion.layers import MaskedAveragePooling
 from keras_mmfusion.layers.clip_normalization import ClipNormalization
@@ -131,14 +132,13 @@ class ResNeXt3DEncoder(Encoder):
         }
 
 
-class Stem(keras.layers.Layer):
+class Stem(EncoderStage):
     """7x7x7 convolution, batch normalisation, ReLU, 3x3x3 max pooling."""
 
     time_stride = 2
 
     def __init__(self, width: int, relu: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.supports_masking = True
         self.relu = relu
         self.conv = keras.layers.Conv3D(
             width,
@@ -179,7 +179,7 @@ class Stem(keras.layers.Layer):
         return (batch, _halved(steps), *sizes, self.conv.filters)
 
 
-class Stage(keras.layers.Layer):
+class Stage(EncoderStage):
     """Residual blocks of one width; the first may halve time and space.
 
     Args:
@@ -200,7 +200,6 @@ class Stage(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.supports_masking = True
         self.stride_before = stride_before
         self.time_stride = stride_before * stride
         self.blocks = [
@@ -331,12 +330,11 @@ class GroupedConv3D(keras.layers.Conv3D):
         )
 
 
-class Pool(keras.layers.Layer):
+class Pool(EncoderStage):
     """Mean over the valid steps and over space."""
 
     def __init__(self, stride_before: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.supports_masking = True
         self.stride_before = stride_before
         self.pool = MaskedAveragePooling(name="pool", dtype=self.dtype_policy)
 
@@ -347,9 +345,6 @@ class Pool(keras.layers.Layer):
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         x = ops.mean(inputs, axis=(2, 3))
         return self.pool(x, mask=strided_mask(mask, self.stride_before))
-
-    def compute_mask(self, inputs: Tensor, mask: Any = None) -> Any:
-        return None
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], input_shape[-1])
