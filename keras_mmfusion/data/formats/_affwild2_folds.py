@@ -39,6 +39,7 @@ def consecutive_parts(
     size = len(ordered) // count
     ends = [size * number for number in range(count)] + [len(ordered)]
     for number in range(1, count):
+        ends[number] = max(ends[number], ends[number - 1] + 1)
         while 0 < ends[number] < len(ordered) and recording(
             ordered[ends[number] - 1]
         ) == recording(ordered[ends[number]]):

@@ -282,6 +282,11 @@ def test_parts_are_cut_at_recordings():
         ["3"],
         ["4-left", "4-right"],
     ]
+    assert consecutive_parts(["1_left", "1_right", "2", "3"], 3) == [
+        ["1_left", "1_right"],
+        ["2"],
+        ["3"],
+    ]
     with pytest.raises(ValueError, match="Received: 4"):
         consecutive_parts(names, 5)
 
