@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_mmfusion.layers import ModalityWeighting
+from keras_mmfusion.layers import ModalityWeighting, PredictiveSelfAttention
 from tests.backend import call, input_gradients, numpy_of, relative_error
 from tests.layers.mea_example import (
     CONFIG,
@@ -55,6 +55,19 @@ def test_more_padding_changes_nothing():
     _, psi = call(made, X, mask=MASKS)
     _, more = call(made, longer(X), mask=longer(MASKS))
     np.testing.assert_allclose(numpy_of(more), numpy_of(psi), atol=1e-6)
+
+
+def test_between_layers_it_acts_through_the_epsilon_of_the_norm_alone():
+    """LN(ψ z) = LN(z) up to ε: only the last weighting counts."""
+    weighted, psi = call(layer(), X, mask=MASKS)
+    assert numpy_of(psi)[:, 0].min() > 0.1
+    attention = PredictiveSelfAttention(2, mix=0.4)
+    attention.build(X["text"].shape)
+    assign(attention, WEIGHTS, "exclusive.0.text.")
+    both = np.concatenate([X["text"], numpy_of(weighted["text"])])
+    y = numpy_of(call(attention, both, mask=np.tile(MASKS["text"], (2, 1)))[0])
+    assert relative_error(y[4:], y[:4]) < 1e-3
+    assert np.abs(both[4:] - both[:4]).max() > 0.1
 
 
 def test_nothing_at_all_is_finite_in_both_directions():
