@@ -153,3 +153,13 @@ def test_weights_of_other_networks_name_the_likely_preset():
         )
     with pytest.raises(ValueError, match="no published form"):
         load_official(MSAF.from_shapes({"a": (None, 8), "b": (8,)}), {})
+
+
+def test_bfloat16_trains():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = emotion_network()
+        loss = model.fit(batch(), np.arange(3), verbose=0).history["loss"]
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert np.isfinite(loss).all()
