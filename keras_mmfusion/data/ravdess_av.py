@@ -22,13 +22,12 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from keras_mmfusion.data.columns import Column, Ragged, Vectors
+from keras_mmfusion.data.columns import Column, Vectors
 from keras_mmfusion.data.dataset import MultimodalDataset
 from keras_mmfusion.data.padding import Floats
 from keras_mmfusion.data.split import Split
 from keras_mmfusion.data.standardize import Standardizer
 
-WINDOW = 8  # frames: 160 ms
 ORIGIN = (
     "RAVDESS speech (Livingstone and Russo 2018): log-mel frames of the audio "
     "and OpenFace action units of the video, averaged over the clip"
@@ -47,28 +46,26 @@ _ARRAYS = (
 # A frame is speech if it is so far from the silence to the peak of its clip.
 _LOUD_SHARE = 0.3
 _MARGIN = 5  # frames kept on both sides
-_LEAST_DEVIATION = 0.1
+_LEAST_FRAMES = 8
 
 
 def read_ravdess_av(
     path: str | Path,
     test_actors: Sequence[int],
     valid_actors: Sequence[int],
-    window: int = WINDOW,
 ) -> MultimodalDataset:
     """One fold: who is tested, who validates; all others train.
 
-    The audio becomes `speech_windows`. Both modalities are standardised by
+    The audio becomes `speech_statistics`. Both modalities are standardised by
     the training actors.
 
     Args:
         path: the `.npz` file.
         test_actors: actor numbers of the test split.
         valid_actors: actor numbers of the validation split.
-        window: frames per audio step.
 
     Returns:
-        Data set with `audio` (None, 3 bands) and `video` (35,), and groups
+        Data set with `audio` (7 bands + 3,) and `video` (35,), and groups
         `actor`.
 
     Raises:
@@ -88,12 +85,11 @@ def read_ravdess_av(
         )
     offsets = arrays["audio_offsets"].astype(np.int64)
     clips = [
-        speech_windows(arrays["audio_logmel"][start:end], window)
+        speech_statistics(arrays["audio_logmel"][start:end])
         for start, end in itertools.pairwise(offsets)
     ]
-    ends = np.cumsum([0, *map(len, clips)])
     features: dict[str, Column] = {
-        "audio": Ragged(np.concatenate(clips), ends),
+        "audio": Vectors(np.stack(clips)),
         "video": Vectors(arrays["video_au"]),
     }
     whole = Split(
@@ -118,57 +114,60 @@ def read_ravdess_av(
     )
 
 
-def speech_windows(
-    frames: NDArray[np.floating[Any]], window: int = WINDOW
-) -> Floats:
-    """What is said in a clip, as statistics of short windows.
+def speech_statistics(frames: NDArray[np.floating[Any]]) -> Floats:
+    """What is said in a clip, as one vector of statistics.
 
-    The silence before and after is cut off: a frame is loud if its mean over
-    bands is 0.3 or more of the way from the 5th to the 98th percentile of its
-    clip. Windows do not overlap; frames left at the end are dropped.
+    Loud frames are those whose mean over bands is above its 40th percentile.
+    The speech is what lies between the first and the last frame that is 0.3
+    or more of the way from the 5th to the 98th percentile of that mean, with
+    five frames on both sides.
 
     Args:
-        frames: log-mel frames of one clip, shape (T, bands).
-        window: frames per window.
+        frames: log-mel frames of one clip, shape (T, bands), T >= 8.
 
     Returns:
-        For each window and band the mean, the log of the standard deviation
-        plus 0.1, and the mean absolute difference of neighbouring frames,
-        shape (windows, 3 bands) float32.
+        For each band the mean, standard deviation and 90th percentile of the
+        loud frames, the standard deviation of the differences between
+        neighbouring frames, and the means of the three thirds of the speech;
+        then the standard deviation and the maximum of the mean over bands,
+        and the number of loud frames: shape (7 bands + 3,) float32.
 
     Raises:
-        ValueError: if the clip is shorter than a window.
+        ValueError: if the clip has fewer than 8 frames.
 
     Example:
 
     ```python
     import numpy as np
-    from keras_mmfusion.data.ravdess_av import speech_windows
+    from keras_mmfusion.data.ravdess_av import speech_statistics
 
-    frames = np.full((100, 40), -13.0)
-    frames[30:70] = 0.0
-    assert speech_windows(frames).shape == (6, 120)  # 40 loud, 5 around
+    frames = np.random.default_rng(0).normal(size=(100, 40))
+    assert speech_statistics(frames).shape == (283,)
     ```
     """
     x = np.asarray(frames, np.float64)
-    if len(x) < window:
+    if len(x) < _LEAST_FRAMES:
         raise ValueError(
-            f"Expected a clip of {window} frames or more. Received: {len(x)}"
+            f"Expected a clip of {_LEAST_FRAMES} frames or more. "
+            f"Received: {len(x)}"
         )
     energy = x.mean(axis=1)
+    above = energy > np.percentile(energy, 40)
+    loud = x[above] if above.any() else x  # All alike: nothing is louder.
     low, high = np.percentile(energy, [5, 98])
-    loud = np.flatnonzero(energy >= low + _LOUD_SHARE * (high - low))
-    start = max(loud[0] - _MARGIN, 0)
-    end = max(min(loud[-1] + 1 + _MARGIN, len(x)), min(start + window, len(x)))
-    start = min(start, end - window)
-    count = (end - start) // window
-    x = x[start : start + count * window].reshape(count, window, -1)
+    speech = np.flatnonzero(energy >= low + _LOUD_SHARE * (high - low))
+    start = max(min(speech[0] - _MARGIN, len(x) - _LEAST_FRAMES), 0)
+    end = max(speech[-1] + 1 + _MARGIN, start + _LEAST_FRAMES)
+    thirds = np.array_split(x[start:end], 3)
     parts = [
-        x.mean(axis=1),
-        np.log(x.std(axis=1) + _LEAST_DEVIATION),
-        np.abs(np.diff(x, axis=1)).mean(axis=1),
+        loud.mean(axis=0),
+        loud.std(axis=0),
+        np.percentile(loud, 90, axis=0),
+        np.diff(x, axis=0).std(axis=0),
+        *(third.mean(axis=0) for third in thirds),
+        [energy.std(), energy.max(), len(loud)],
     ]
-    return np.concatenate(parts, axis=1).astype(np.float32)
+    return np.concatenate(parts).astype(np.float32)
 
 
 def _read(path: str | Path) -> dict[str, NDArray[Any]]:

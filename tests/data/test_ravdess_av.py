@@ -1,33 +1,8 @@
 import numpy as np
 import pytest
 
-from keras_mmfusion.data.ravdess_av import read_ravdess_av, speech_windows
-
-
-def simulated(path, actors=6, clips=8, seed=0):
-    """A file of the layout of RAVDESS, with simulated content."""
-    random = np.random.default_rng(seed)
-    count = actors * clips
-    lengths = random.integers(60, 90, count)
-    emotion = np.arange(count) % 8
-    frames = []
-    for length, label in zip(lengths, emotion, strict=True):
-        x = random.normal(-13, 0.1, (length, 40))
-        loud = slice(15, length - 15)
-        x[loud] += 10 + np.eye(40)[label * 5] * 4
-        frames.append(x)
-    np.savez(
-        path,
-        audio_logmel=np.concatenate(frames).astype(np.float16),
-        audio_offsets=np.cumsum([0, *lengths]),
-        video_au=random.normal(size=(count, 35)).astype(np.float32)
-        + 2 * np.eye(35, dtype=np.float32)[emotion],
-        emotion=emotion.astype(np.int16),
-        emotion_names=np.array([f"emotion {i}" for i in range(8)]),
-        actor=np.repeat(np.arange(1, actors + 1), clips),
-        name=np.array([f"clip {i}" for i in range(count)]),
-    )
-    return path
+from keras_mmfusion.data.ravdess_av import read_ravdess_av, speech_statistics
+from tests.data.ravdess_file import simulated
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +18,7 @@ def test_folds_hold_their_actors_and_share_nobody(path):
     }
     assert actors == {"train": [3, 5, 6], "valid": [4], "test": [1, 2]}
     assert fold.check_leaks() == []
-    assert fold.shapes == {"audio": (None, 120), "video": (35,)}
+    assert fold.shapes == {"audio": (283,), "video": (35,)}
     assert len(fold.train) == 24
     assert fold.test.ids[0] == "clip 0"
 
@@ -53,47 +28,46 @@ def test_training_actors_alone_standardise(path):
     x = np.array([fold.train.features["video"][i] for i in range(32)])
     np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(x.std(axis=0), 1, atol=1e-4)
-    steps = [fold.train.features["audio"][i] for i in range(32)]
-    np.testing.assert_allclose(np.concatenate(steps).mean(axis=0), 0, atol=1e-4)
+    x = np.array([fold.train.features["audio"][i] for i in range(32)])
+    np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-4)
     other = read_ravdess_av(path, [3], [2])
     assert not np.allclose(
         other.valid.features["video"][0], fold.valid.features["video"][0]
     )
 
 
-def test_speech_windows_are_statistics_of_what_is_loud():
+def test_statistics_are_of_what_is_loud():
     random = np.random.default_rng(0)
-    frames = np.full((64, 3), -13.0)
-    speech = random.normal(size=(22, 3))
-    frames[20:42] = speech
-    windows = speech_windows(frames, window=8)
-    # Five frames before and after: frames 15 to 46, four windows.
-    assert windows.shape == (4, 9)
-    second = frames[23:31]
-    expected = [
-        *second.mean(axis=0),
-        *np.log(second.std(axis=0) + 0.1),
-        *np.abs(np.diff(second, axis=0)).mean(axis=0),
-    ]
-    np.testing.assert_allclose(windows[1], expected, rtol=1e-5)
+    frames = np.full((60, 3), -13.0)
+    frames[20:44] = random.normal(size=(24, 3))  # 40 % of the frames
+    x = speech_statistics(frames).reshape(-1, 3)
+    loud = frames[20:44]
+    np.testing.assert_allclose(x[0], loud.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(x[1], loud.std(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(x[2], np.percentile(loud, 90, axis=0), 1e-5)
+    differences = np.diff(frames, axis=0).std(axis=0)
+    np.testing.assert_allclose(x[3], differences, rtol=1e-5)
+    # Five frames before and after: frames 15 to 48.
+    thirds = [frames[a:b].mean(axis=0) for a, b in ((15, 27), (38, 49))]
+    np.testing.assert_allclose(x[[4, 6]], thirds, rtol=1e-5)
+    energy = frames.mean(axis=1)
+    np.testing.assert_allclose(x[7], [energy.std(), energy.max(), 24], 1e-5)
 
 
 @pytest.mark.parametrize("loud", [0, 5, 9])
-def test_a_click_at_the_ends_of_a_short_clip_gives_a_window(loud):
+def test_a_click_in_a_short_clip_gives_finite_numbers(loud):
     frames = np.zeros((10, 2))
     frames[loud] = 5.0
-    windows = speech_windows(frames, window=8)
-    assert windows.shape == (1, 6)
-    assert np.isfinite(windows).all()
+    assert np.isfinite(speech_statistics(frames)).all()
 
 
-def test_silence_throughout_is_kept():
-    assert speech_windows(np.full((32, 2), -13.0), window=8).shape == (4, 6)
+def test_silence_throughout_gives_finite_numbers():
+    assert np.isfinite(speech_statistics(np.full((32, 2), -13.0))).all()
 
 
-def test_clips_shorter_than_a_window_are_refused():
+def test_clips_of_a_few_frames_are_refused():
     with pytest.raises(ValueError, match="8 frames or more"):
-        speech_windows(np.zeros((7, 2)), window=8)
+        speech_statistics(np.zeros((7, 2)))
 
 
 @pytest.mark.parametrize(
