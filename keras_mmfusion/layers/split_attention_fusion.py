@@ -23,6 +23,7 @@ from keras_mmfusion.layers.modality_dict import (
     modality_shapes,
 )
 from keras_mmfusion.ops.masking import segment_membership
+from keras_mmfusion.ops.positions import computed_once, mean_position
 from keras_mmfusion.registry import register
 from keras_mmfusion.types import Modalities, Shape, Tensor
 
@@ -179,7 +180,7 @@ class SplitAttentionFusion(keras.layers.Layer):
 
         blocks = ops.concatenate(
             [
-                self._split(_descriptor(x, s), n)
+                computed_once(self._split(_descriptor(x, s), n))
                 for x, s, n in zip(xs, steps, self.blocks, strict=True)
             ],
             axis=2,
@@ -317,13 +318,8 @@ class SplitAttentionFusion(keras.layers.Layer):
 def _descriptor(x: Tensor, steps: Tensor | None) -> Tensor:
     """d: mean over the steps of each segment and over space, (B, S, C_m)."""
     if steps is None:
-        positions = tuple(range(1, len(x.shape) - 1))
-        return (ops.mean(x, axis=positions) if positions else x)[:, None]
-    space = tuple(range(2, len(x.shape) - 1))
-    if len(x.shape) == 2:
-        x = x[:, None]
-    elif space:
-        x = ops.mean(x, axis=space)
+        return mean_position(x[:, None])
+    x = x[:, None] if len(x.shape) == 2 else mean_position(x)
     weight = ops.cast(steps, x.dtype)
     count = ops.maximum(ops.sum(weight, axis=1), 1)
     return ops.einsum("bts,btc->bsc", weight, x) / count[..., None]
@@ -332,6 +328,7 @@ def _descriptor(x: Tensor, steps: Tensor | None) -> Tensor:
 def _highlight(x: Tensor, weight: Tensor, steps: Tensor | None) -> Tensor:
     """y: x times the weight (B, S, n, C) of its segment and block."""
     _, S, n, C = weight.shape
+    weight = computed_once(weight)
     weight = ops.reshape(weight, (-1, S, n * C))[..., : x.shape[-1]]
     if len(x.shape) == 2:
         if steps is not None:

@@ -1,0 +1,234 @@
+"""Times, memory and operation counts of cases, one process per measurement.
+
+Ours and plain PyTorch take turns within one process, so that a busy machine
+slows both; the processor's ceilings for a matrix product and a copy are
+measured between them. With one thread the time on the processor is what a
+quiet machine would take; the time on the wall also holds what others took.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.tables import markdown
+
+BACKENDS = ("jax", "tensorflow", "torch")
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Something to measure.
+
+    Args:
+        text: What it is, for the table.
+        ours: Makes our `Steps`; `True` for a tiny form of the same.
+        plain: The same in plain PyTorch, or `None`.
+        tensor_megabytes: Size of the inputs of a layer whose time goes into
+            reading and writing them; `None` for one that multiplies matrices.
+    """
+
+    text: str
+    ours: Callable[[bool], Any]
+    plain: Callable[[bool], Any] | None = None
+    tensor_megabytes: float | None = None
+
+
+def main(cases: Mapping[str, Case], description: str | None, name: str) -> None:
+    """The command line of a benchmark; `name` names its file of results."""
+    parser = argparse.ArgumentParser(
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--cases", nargs="+", choices=cases, default=[*cases])
+    parser.add_argument(
+        "--backends", nargs="+", choices=BACKENDS, default=[*BACKENDS]
+    )
+    parser.add_argument("--seconds", type=float, default=20, help="per timing")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--tiny", action="store_true", help="tiny sizes")
+    parser.add_argument("--out", type=Path, default=RESULTS / f"{name}.json")
+    parser.add_argument("--measure", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        case = cases[arguments.cases[0]]
+        print(json.dumps(_measure(case, arguments)))
+        return
+    module = f"benchmarks.{name}"
+    results = (
+        json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
+    )
+    for case in arguments.cases:
+        results[case] = _all_measurements(module, case, cases[case], arguments)
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        arguments.out.write_text(json.dumps(results, indent=1) + "\n")
+        print(markdown({case: results[case]}), flush=True)
+
+
+def _all_measurements(
+    module: str, name: str, case: Case, arguments: argparse.Namespace
+) -> dict[str, Any]:
+    def run(backend: str, measure: str) -> Any:
+        command = [sys.executable, "-m", module, "--cases", name]
+        command += ["--backends", backend, "--measure", measure]
+        command += ["--seconds", str(arguments.seconds)]
+        command += ["--threads", str(arguments.threads)]
+        command += ["--tiny"] * arguments.tiny
+        threads = str(arguments.threads)
+        done = subprocess.run(  # noqa: S603
+            command,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={
+                **os.environ,
+                "KERAS_BACKEND": backend,
+                "OMP_NUM_THREADS": threads,
+                "TF_CPP_MIN_LOG_LEVEL": "3",
+            },
+        )
+        return json.loads(done.stdout.splitlines()[-1])
+
+    results: dict[str, Any] = {
+        "text": case.text,
+        "tensor_megabytes": case.tensor_megabytes,
+        "date": datetime.date.today().isoformat(),
+        "processor": _processor(),
+        "threads": arguments.threads,
+        "counts": run("torch", "counts"),
+        "backends": {},
+    }
+    if case.plain:
+        results["plain_memory"] = run("torch", "plain_memory")
+    for backend in arguments.backends:
+        results["backends"][backend] = {
+            **run(backend, "times"),
+            "memory": run(backend, "memory"),
+        }
+    return results
+
+
+def _measure(case: Case, arguments: argparse.Namespace) -> dict[str, Any]:
+    # The processes of XLA take as many threads as they may have processors.
+    processors = sorted(os.sched_getaffinity(0))[-arguments.threads :]
+    os.sched_setaffinity(0, processors)
+    import torch
+
+    torch.set_num_threads(arguments.threads)
+    if arguments.measure == "counts":
+        return _counts(case.ours(arguments.tiny))
+    if arguments.measure == "times":
+        return _times(case, arguments.tiny, arguments.seconds)
+    make = case.plain if arguments.measure == "plain_memory" else case.ours
+    return _memory(make, arguments.tiny)
+
+
+def _times(case: Case, tiny: bool, seconds: float) -> dict[str, Any]:
+    import torch
+
+    sides = {"ours": case.ours(tiny)}
+    if case.plain:
+        sides["plain"] = case.plain(tiny)
+    a = torch.rand(1024, 1024)
+    block = torch.rand(2**24)
+    target = torch.empty_like(block)
+    jobs = {"matmul": lambda: a @ a, "copy": lambda: target.copy_(block)}
+    for side, steps in sides.items():
+        jobs[f"{side}_train"] = steps.train
+        jobs[f"{side}_infer"] = steps.infer
+    first = {name: _clocked(job)["wall"] for name, job in jobs.items()}
+    for job in jobs.values():
+        job()
+    rounds: list[dict[str, dict[str, float]]] = []
+    start = time.perf_counter()
+    while len(rounds) < 5 or (
+        time.perf_counter() - start < seconds and len(rounds) < 99
+    ):
+        rounds.append({name: _clocked(job) for name, job in jobs.items()})
+    return {
+        "milliseconds": {
+            name: {
+                clock: _quartiles([r[name][clock] for r in rounds])
+                for clock in ("cpu", "wall")
+            }
+            for name in jobs
+        },
+        "first_call_milliseconds": _rounded(first),
+        "rounds": len(rounds),
+    }
+
+
+def _clocked(job: Callable[[], Any]) -> dict[str, float]:
+    """Milliseconds on the clock, and of those that it had a processor."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    job()
+    return {
+        "cpu": 1000 * (time.process_time() - cpu),
+        "wall": 1000 * (time.perf_counter() - wall),
+    }
+
+
+def _quartiles(values: list[float]) -> list[float]:
+    return [round(q, 3) for q in statistics.quantiles(values, n=4)]
+
+
+def _memory(make: Any, tiny: bool) -> dict[str, float]:
+    """Peak megabytes of a process that only trains, and before it began."""
+    import keras_mmfusion  # noqa: F401  both sides start from the same imports
+
+    def peak() -> float:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+    before = peak()
+    steps = make(tiny)
+    for _ in range(3):
+        steps.train()
+    return _rounded({"before": before, "peak": peak()})
+
+
+def _counts(steps: Any) -> dict[str, int]:
+    """Parameters and, from PyTorch's dispatcher, floating-point operations.
+
+    Counted are products (2 per multiply-add) of matrices and convolutions;
+    `torch.lstm`'s fused kernel is added by its formula.
+    """
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    def lstm(x: Any, weight_ih: Any, weight_hh: Any, *_: Any, **__: Any) -> int:
+        steps_and_batch = x[0] * x[1]
+        return int(
+            2
+            * steps_and_batch
+            * (weight_ih[0] * weight_ih[1] + weight_hh[0] * weight_hh[1])
+        )
+
+    fused = {torch.ops.aten.mkldnn_rnn_layer: lstm}
+    counts = {"parameters": steps.parameters}
+    for name, step in (("train", steps.train), ("infer", steps.infer)):
+        with FlopCounterMode(display=False, custom_mapping=fused) as counter:
+            step()
+        counts[f"{name}_flops"] = counter.get_total_flops()
+    return counts
+
+
+def _rounded(values: Mapping[Any, float]) -> dict[str, float]:
+    return {str(k): round(v, 3) for k, v in values.items()}
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return f"{os.cpu_count()} x {line.split(':')[1].strip()}"
+    return platform.processor()
