@@ -1,14 +1,23 @@
 """Every recipe starts and learns on a small slice of its data."""
 
 import importlib.util
+import json
 from pathlib import Path
 
+import keras
 import pytest
 
 from keras_mmfusion import data, models, presets
 from keras_mmfusion.data.formats import write_file
 from keras_mmfusion.data.simulated import simulated_sentiment
+from keras_mmfusion.data.simulated_affect import simulated_affect
+from keras_mmfusion.encoders import TCNEncoder
 
+# MEA compiles for minutes under JAX and TensorFlow; what is tested here is
+# the same on every backend.
+uncompiled = pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="PyTorch compiles nothing"
+)
 RECIPES = Path(__file__).parent.parent / "weights" / "recipes"
 
 
@@ -61,7 +70,7 @@ SMALL_MEA = {
 }
 
 
-@pytest.mark.once
+@uncompiled
 def test_mea_mosei(tmp_path):
     result = load_recipe("mea_mosei").train(
         sentiment_file(tmp_path),
@@ -87,7 +96,7 @@ def test_mea_mosei(tmp_path):
     assert "corr" in card
 
 
-@pytest.mark.once
+@uncompiled
 def test_mea_iemocap(tmp_path):
     recipe = load_recipe("mea_mosei")
     emotions = sentiment_file(tmp_path, binary_heads=True)
@@ -106,3 +115,72 @@ def test_mea_iemocap(tmp_path):
     assert model.output_shape == (None, 4, 2)
     with pytest.raises(ValueError, match="--dataset"):
         recipe.train(emotions, "mosi", tmp_path / "no", tmp_path / "no_work")
+
+
+def small_grjca():
+    encoders = {
+        m: TCNEncoder(width, [8], steps=40, name=m, seed=0)
+        for m, width in (("video", 512), ("audio", 128))
+    }
+    return models.GRJCA(
+        encoders, temporal_mixing="dense", steps=1, hidden_units=8, seed=0
+    )
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "torch",
+    reason="once is enough, and JAX would compile for minutes",
+)
+def test_grjca_affwild2(tmp_path):
+    frames = {"train": [200] * 8, "valid": [150, 30]}
+    folder = simulated_affect(tmp_path / "aff-wild2", frames)
+    recipe = load_recipe("grjca_affwild2")
+    small = {"build": small_grjca, "window": 40, "hop": 25}
+    for protocol in recipe.PROTOCOLS[::-1]:
+        parts = recipe.three_parts(folder, 0, protocol, 40, 25)
+        videos = {k: {*p.groups["video"]} for k, p in parts.items()}
+        official = protocol == "official"
+        assert len(videos["train"]) == (8 if official else 5)
+        assert (videos["choose"] == videos["test"]) == official
+        assert not videos["train"] & (videos["choose"] | videos["test"])
+        annotated = (parts["train"].labels != -5).all(axis=2).sum()
+        steps = parts["train"].features["audio"].lengths().sum()
+        assert (annotated == steps) == official
+    (found,) = recipe.train(
+        folder, tmp_path, [0], epochs=20, rate=5e-3, **small
+    )
+    assert found.results["affwild2"]["ccc_mean"].value > 0.2
+    work = tmp_path / "fold0_seed3407"
+    written = json.loads((work / "result.json").read_text())
+    assert "smoothing: none" in written["report"]["summary"]
+    assert written["videos"] == {"train": 5, "choose": 3, "test": 2}
+    assert presets.verify_preset(work / "arousal").trained
+    card = (work / "arousal" / "README.md").read_text()
+    assert "--protocol corrected" in card
+    official = recipe.train_fold(
+        folder, tmp_path / "o", protocol="official", epochs=1, **small
+    )
+    assert official.samples < 180  # frames without a label are dropped
+    with pytest.raises(ValueError, match="protocol"):
+        recipe.train_fold(folder, tmp_path, protocol="best", **small)
+
+
+@pytest.mark.once
+def test_grjca_affwild2_warm_up():
+    """The published one: from 0 in each of five epochs, at last to a fifth."""
+    model = small_grjca()
+    callback = load_recipe("grjca_affwild2").WarmUp(0.1)
+    callback.set_model(model)
+    callback.set_params({"steps": 10})
+    for epoch, batch, rate in (
+        (0, 0, 0.0),
+        (0, 5, 0.1 * 0.5 / 25),
+        (4, 0, 0.0),
+        (4, 10, 0.1 / 5),
+        (5, 0, 0.1),
+        (5, 3, 0.1),
+    ):
+        callback.on_epoch_begin(epoch)
+        callback.on_train_batch_begin(batch)
+        found = float(model.optimizer.learning_rate)
+        assert found == pytest.approx(rate, rel=1e-6)

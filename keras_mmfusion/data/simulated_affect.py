@@ -32,6 +32,19 @@ def simulated_affect(
     Returns:
         The folder, for `data.load(folder, window=300)`. The two people of
         `train0_left` and `train0_right` share one recording.
+
+    Example:
+
+    ```python
+    import tempfile
+    from keras_mmfusion.data import load
+    from keras_mmfusion.data.simulated_affect import simulated_affect
+
+    with tempfile.TemporaryDirectory() as folder:
+        simulated_affect(folder, {"train": [400, 90], "valid": [300]})
+        data = load(folder, window=300, hop=200)
+        print(len(data.train))  # 3
+    ```
     """
     root = Path(folder)
     random = np.random.default_rng(seed)

@@ -13,6 +13,7 @@ from keras_mmfusion.data.formats.affwild2 import (
     recording,
     six_folds,
 )
+from keras_mmfusion.data.simulated_affect import simulated_affect
 from tests.data.formats import examples as ex
 from tests.data.formats.example_folders import (
     affwild2_annotations,
@@ -321,3 +322,24 @@ def test_two_people_of_one_recording_in_two_splits_are_a_leak(tmp_path):
     root = affwild2_features(tmp_path, official)
     (leak,) = load_file(root, window=20).check_leaks()
     assert (leak.kind, leak.values) == ("recording", ["5"])
+
+
+def test_simulated_folder(tmp_path):
+    folder = simulated_affect(
+        tmp_path, {"train": [60, 40], "valid": [30]}, seed=3
+    )
+    data = load(folder, window="video")
+    assert data.shapes == {"video": (None, 512), "audio": (None, 128)}
+    assert data.train.groups["recording"].tolist() == ["train0", "train0"]
+    video = data.train.features["video"][0].any(axis=1)
+    assert video.sum() == 40  # no face in a third of the frames
+    labels = data.train.labels[0]
+    annotated = labels[:, 0] != -5
+    assert 40 < annotated.sum() < 60
+    again = simulated_affect(tmp_path / "b", {"train": [60, 40]}, seed=3)
+    for name in ("train0_left.txt", "train0_right.txt"):
+        texts = [
+            next(root.glob(f"Annotations/*/{name}")).read_text()
+            for root in (folder, again)
+        ]
+        assert texts[0] == texts[1]
