@@ -124,11 +124,13 @@ def official_protocol(
     """Epoch that is best on the test split, and its scores there."""
     keras.utils.set_random_seed(OFFICIAL_SEED)
     model = network(OFFICIAL_SEED, official_dropout=True)
-    batches = data.train.batches(BATCH, shuffle=True, seed=OFFICIAL_SEED)
+    batches = data.train.batches(
+        BATCH, shuffle=True, seed=OFFICIAL_SEED, buckets=1
+    )
     looks = []
     for _ in range(epochs):
         model.fit(batches, verbose=0)
-        p = model.predict(data.test.batches(256), verbose=0)[:, 0]
+        p = model.predict(data.test.batches(256, buckets=1), verbose=0)[:, 0]
         looks.append(
             {name: f(data.test.labels, p) for name, f in PROTOCOL.items()}
         )
@@ -151,7 +153,7 @@ def train(
         data,
         work,
         seeds=seeds,
-        fit={"epochs": epochs, "batch_size": BATCH},
+        fit={"epochs": epochs, "batch_size": BATCH, "buckets": 1},
         protocol=PROTOCOL,
         metric="mae",
         groups="video" if "video" in data.valid.groups else None,
