@@ -25,7 +25,7 @@ PUBLISHED_SHAPES = {
 @functools.cache
 def encoder() -> I3DEncoder:
     """A narrow one with random weights, shifts of the norms among them."""
-    small = I3DEncoder(size=9, width=1 / 16, name="video")
+    small = I3DEncoder(size=9, width=1 / 16, dropout=0.0, name="video")
     rng = np.random.default_rng(0)
     for v in small.weights:
         if v.name in ("beta", "moving_mean"):
@@ -75,15 +75,10 @@ def test_a_stage_after_a_stride_has_a_mask_of_its_steps():
 def test_padded_frames_are_left_out_of_the_statistics():
     x = clips()[:1, :8]
     longer = np.pad(x, [(0, 0), (0, 8), (0, 0), (0, 0), (0, 0)])
-    weights = []
-    for batch in (x, longer):
-        model = I3DEncoder(9, width=1 / 16, dropout=0.0, momentum=0.5)
-        model.set_weights(encoder().get_weights())
-        model.compile("sgd", "mse")
-        model.train_on_batch(batch, np.zeros((1, 64)))
-        weights.append(model.get_weights())
-    for a, b in zip(*weights, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+    y, z = (
+        numpy_of(call(encoder(), clip, training=True)) for clip in (x, longer)
+    )
+    np.testing.assert_allclose(y, z, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +101,7 @@ def test_the_end_is_the_mean_over_pairs_of_steps(valid, weights):
     )
 
 
+@pytest.mark.slow
 def test_it_trains_without_fusion():
     video = keras.Input((None, 9, 9, 3))
     narrow = I3DEncoder(9, width=1 / 16, name="video")

@@ -84,6 +84,7 @@ def joined(outputs: dict) -> np.ndarray:
     return np.concatenate([outputs["video"], outputs["skeleton"]], axis=1)
 
 
+@pytest.mark.slow
 def test_equals_the_official_network():
     golden = goldens.load("msaf_ntu_network")
     model = ntu_network()
@@ -139,6 +140,7 @@ def test_a_missing_modality_leaves_only_its_bias():
         assert np.abs(y[m][0] - bias).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_gradients_are_finite_where_modalities_are_missing():
     grads = input_gradients(
         lambda x: sum(keras.ops.sum(y) for y in shared()(x).values()),
@@ -148,6 +150,7 @@ def test_gradients_are_finite_where_modalities_are_missing():
     assert np.abs(grads["skeleton"][0]).max() > 0
 
 
+@pytest.mark.slow
 def test_bfloat16_trains():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
