@@ -58,7 +58,7 @@ def main() -> None:
     # Lengths differ between samples and modalities. Batches pad the ends with
     # zeros, and the model leaves padding out by itself.
     cut = {"max_length": arguments.steps, "buckets": 1}
-    few, _ = data.valid.subset(range(min(48, len(data.valid)))).arrays(
+    few, _ = data.valid.subset(range(min(BATCH, len(data.valid)))).arrays(
         arguments.steps
     )
     before = model.explain(few)
