@@ -16,15 +16,14 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.tables import markdown
+from benchmarks.tables import RESULTS, markdown
 
 BACKENDS = ("jax", "tensorflow", "torch")
-RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True)
@@ -66,19 +65,21 @@ def main(cases: Mapping[str, Case], description: str | None, name: str) -> None:
         print(json.dumps(_measure(case, arguments)))
         return
     module = f"benchmarks.{name}"
-    results = (
-        json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
-    )
+    out = arguments.out
+    results = json.loads(out.read_text()) if out.exists() else {}
     for case in arguments.cases:
-        results[case] = _all_measurements(module, case, cases[case], arguments)
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(json.dumps(results, indent=1) + "\n")
+        for result in _measurements(module, case, cases[case], arguments):
+            results[case] = result
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text(json.dumps(results) + "\n")
         print(markdown({case: results[case]}), flush=True)
 
 
-def _all_measurements(
+def _measurements(
     module: str, name: str, case: Case, arguments: argparse.Namespace
-) -> dict[str, Any]:
+) -> Iterator[dict[str, Any]]:
+    """The results of one case, after each backend with those before."""
+
     def run(backend: str, measure: str) -> Any:
         command = [sys.executable, "-m", module, "--cases", name]
         command += ["--backends", backend, "--measure", measure]
@@ -116,7 +117,7 @@ def _all_measurements(
             **run(backend, "times"),
             "memory": run(backend, "memory"),
         }
-    return results
+        yield results
 
 
 def _measure(case: Case, arguments: argparse.Namespace) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 
 import keras_mmfusion as mmf
 from benchmarks import steps
@@ -72,6 +73,25 @@ def _targets(tiny: bool) -> Any:
     return steps.random_arrays({"y": (2 if tiny else 16, 1)})["y"]
 
 
+def video_network(
+    preset: str, shapes: dict[str, tuple[int, ...]], classes: int
+) -> Case:
+    """A published network on clips, batch 4; there is no plain form of it."""
+
+    def ours(tiny: bool) -> steps.Steps:
+        batch = 1 if tiny else 4
+        model = mmf.models.MSAF.from_preset(preset, load_weights=False)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        y: Any = np.arange(batch) % classes
+        if model.combine == "none":
+            y, loss = dict.fromkeys(shapes, y), dict.fromkeys(shapes, loss)
+        model.compile(keras.optimizers.Adam(1e-3), loss)
+        x = steps.random_arrays({m: (batch, *s) for m, s in shapes.items()})
+        return steps.of_model(model, x, y)
+
+    return Case(f"{preset} network, batch 4", ours)
+
+
 CASES = {
     "layer1": layer_case(
         "layer1", "layer, 66 blocks: 4 clips 4x14x14x1024 with 208x32"
@@ -80,6 +100,12 @@ CASES = {
         "layer2", "layer, 66 blocks: 4 clips 2x7x7x2048 with 26x64"
     ),
     "mosei": Case("CMU-MOSEI network, batch 16", mosei, plain_mosei),
+    "ravdess": video_network(
+        "ravdess", {"video": (30, 224, 224, 3), "audio": (212, 13)}, 8
+    ),
+    "ntu": video_network(
+        "ntu", {"video": (32, 224, 224, 3), "skeleton": (32, 2, 25, 3)}, 60
+    ),
 }
 
 if __name__ == "__main__":

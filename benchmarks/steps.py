@@ -95,15 +95,16 @@ def _torch_steps(layer: Any, optimizer: Any, x: Any, cotangent: Any) -> Any:
     cotangents = [v.detach() for v in cotangent.values()]
 
     def train() -> Any:
-        y = layer(leaves, training=True)
         weights = [v.value for v in layer.trainable_variables]
-        wanted = [*weights, *leaves.values()]
-        gradients = torch.autograd.grad(list(y.values()), wanted, cotangents)
+        for leaf in [*weights, *leaves.values()]:
+            leaf.grad = None
+        y = layer(leaves, training=True)
+        torch.autograd.backward(list(y.values()), cotangents)
         with torch.no_grad():
             optimizer.apply(
-                gradients[: len(weights)], layer.trainable_variables
+                [w.grad for w in weights], layer.trainable_variables
             )
-        return y, gradients
+        return y
 
     @torch.no_grad()
     def infer() -> Any:
@@ -112,10 +113,10 @@ def _torch_steps(layer: Any, optimizer: Any, x: Any, cotangent: Any) -> Any:
     return train, infer
 
 
-def of_model(model: keras.Model, arrays: Arrays, targets: np.ndarray) -> Steps:
+def of_model(model: keras.Model, arrays: Arrays, targets: Any) -> Steps:
     """Of a compiled model, by `train_on_batch` and `predict_on_batch`."""
     x = {k: keras.ops.convert_to_tensor(v) for k, v in arrays.items()}
-    y = keras.ops.convert_to_tensor(targets)
+    y = keras.tree.map_structure(keras.ops.convert_to_tensor, targets)
     return Steps(
         lambda: model.train_on_batch(x, y),
         lambda: model.predict_on_batch(x),

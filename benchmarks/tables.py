@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+RESULTS = Path(__file__).parent / "results"
 HEADER = (
     "| case | backend | train ms | plain | ratio (clock) | infer ms | plain "
     "| ratio (clock) | peak MB | share of ceiling |\n" + "| --- " * 10 + "|"
