@@ -61,8 +61,10 @@ class NormalizeClip:
         crop = frames[:, top : top + self.size, left : left + self.size]
         if self.bgr:
             crop = crop[..., ::-1]
-        scaled = crop / np.float32(255) - np.float32(IMAGENET_MEAN)
-        return (scaled / np.float32(IMAGENET_DEVIATION)).astype(np.float32)
+        mean = np.asarray(IMAGENET_MEAN, np.float32)
+        deviation = np.asarray(IMAGENET_DEVIATION, np.float32)
+        scaled: Floats = (crop / np.float32(255) - mean) / deviation
+        return scaled
 
 
 @dataclass(frozen=True)

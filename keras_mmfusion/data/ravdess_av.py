@@ -99,13 +99,15 @@ def read_ravdess_av(
         groups={"actor": actors},
     )
     test, valid = np.isin(actors, test_actors), np.isin(actors, valid_actors)
-    splits = [
+    train, valid_part, test_part = (
         whole.subset(np.flatnonzero(rows))
         for rows in (~test & ~valid, valid, test)
-    ]
-    scale = Standardizer(splits[0]).transform
+    )
+    scale = Standardizer(train).transform
     return MultimodalDataset(
-        *map(scale, splits),
+        scale(train),
+        scale(valid_part),
+        scale(test_part),
         name="ravdess_av",
         task="classification",
         class_names=[str(name) for name in arrays["emotion_names"]],
