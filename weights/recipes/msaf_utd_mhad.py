@@ -351,10 +351,16 @@ def verdict(result: Result) -> str:
     said = (
         "beats" if high < 0 else "is beaten by" if low > 0 else "does not beat"
     )
+    added = "; ".join(
+        f"{name} {test.difference:+.4f} [{test.low:+.4f}, {test.high:+.4f}]"
+        for name, _, test in result.paired
+        if name in LATE
+    )
     return (
         f"Split attention {said} plain concatenation of the same encoders: "
         f"the accuracy of concatenation differs by {test.difference:+.4f} "
-        f"[{low:+.4f}, {high:+.4f}]."
+        f"[{low:+.4f}, {high:+.4f}]. Adding up log-probabilities of networks "
+        f"trained alone differs from MSAF by: {added}."
     )
 
 
