@@ -313,11 +313,22 @@ def describe(result: Result) -> str:
     )
     return (
         "MSAF on RAVDESS speech: statistics of log-mel frames and mean facial "
-        "action units, emotions of actors not trained on. Split attention "
+        "action units, emotions of actors not trained on. "
+        f"{against_linear(result)} Split attention "
         f"{said} plain concatenation of the same encoders: the accuracy of "
         f"concatenation differs by {test.difference:+.4f} "
         f"[{test.low:+.4f}, {test.high:+.4f}]. {corruptions_in_words(result)} "
         "For research use: the data is non-commercial (CC BY-NC-SA 4.0)."
+    )
+
+
+def against_linear(result: Result) -> str:
+    """Where the model stands to linear models, for the card."""
+    accuracy = result.models["msaf"].scores["accuracy"].mean
+    where = "above" if accuracy > LINEAR else "not above"
+    return (
+        f"Its accuracy, {accuracy:.3f}, is {where} the {LINEAR} of late fusion "
+        "of linear models."
     )
 
 
