@@ -35,8 +35,8 @@ def valid_steps(x: Tensor) -> Tensor:
     """
     rank = len(x.shape)
     if rank == 2:
-        return ops.any(ops.not_equal(x, 0), axis=-1)
-    nonzero = ops.any(ops.not_equal(x, 0), axis=tuple(range(2, rank)))
+        return ops.any(x, axis=-1)
+    nonzero = ops.any(x, axis=tuple(range(2, rank)))
     backwards = ops.flip(ops.cast(nonzero, "int32"), axis=1)
     return ops.flip(ops.cumsum(backwards, axis=1), axis=1) > 0
 

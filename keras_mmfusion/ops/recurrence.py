@@ -148,7 +148,7 @@ def _torch_lstm(
     outputs, _, _ = torch.lstm(
         x,
         (state, state),
-        tuple(w.contiguous() for w in weights),
+        weights,
         has_biases=True,
         num_layers=1,
         dropout=0.0,
