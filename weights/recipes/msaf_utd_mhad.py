@@ -83,8 +83,8 @@ LATE = {
 def read(folder: Path) -> mmf.data.MultimodalDataset:
     """Inputs of every clip, in the published split.
 
-    All training subjects are trained on, as everything was chosen with each
-    of them left out in turn; the validation split only watches.
+    All training subjects are trained on: what was chosen was chosen with each
+    of them left out in turn. The validation split only watches.
     """
     names, subjects, clips = [], [], {m: [] for m in INPUTS}
     for name, raw in clips_of(folder):
@@ -296,9 +296,10 @@ DESCRIPTION = (
 
 
 NOTES = (
-    "\n- All four training subjects are trained on. Settings and the number "
-    "of epochs were chosen with one of them left out at a time; the "
-    "validation split is a part of the training split and only watches."
+    "\n- All four training subjects are trained on. Inputs, augmentation and "
+    "regularisation of each modality were chosen with one of them left out at "
+    "a time; the fusion and the length of training were set without a search; "
+    "the validation split is a part of the training split and only watches."
     "\n- Results are of depth reduced before, as `shrink_depth` describes; "
     "the function itself was not tried on the original depth files."
     "\n- In training, a modality was missing with probability 0.2."
