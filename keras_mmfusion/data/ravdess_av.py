@@ -62,7 +62,8 @@ def read_ravdess_av(
     Args:
         path: the `.npz` file.
         test_actors: actor numbers of the test split.
-        valid_actors: actor numbers of the validation split.
+        valid_actors: actor numbers of the validation split; none of it if
+            empty.
 
     Returns:
         Data set with `audio` (7 bands + 3,) and `video` (35,), and groups
@@ -106,7 +107,7 @@ def read_ravdess_av(
     scale = Standardizer(train).transform
     return MultimodalDataset(
         scale(train),
-        scale(valid_part),
+        scale(valid_part) if len(valid_part) else None,
         scale(test_part),
         name="ravdess_av",
         task="classification",

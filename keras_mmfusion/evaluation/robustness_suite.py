@@ -190,7 +190,8 @@ def robustness(
         batch_size: Samples in a batch.
         max_length: Sequences are cut to this many steps.
         output: Which output is scored, of a model that returns a dict; "sum"
-            for the sum of all, as for `MSAF` with `combine="none"`.
+            for the sum of all, as for `MSAF` with `combine="none"`; models
+            with one output are scored by that.
         verbose: 1 for a line per curve.
 
     Returns:

@@ -97,7 +97,8 @@ def run(
         groups: Group of the splits, such as "recording" or "speaker", whose
             members are not independent: whole groups are resampled.
         output: Which output is scored, of a model that returns a dict; "sum"
-            for the sum of all, as for `MSAF` with `combine="none"`.
+            for the sum of all, as for `MSAF` with `combine="none"`; models
+            with one output are scored by that.
         compare: An earlier result on the same test split, to test against.
         name: Name of the run; default: that of the data set.
         verbose: 0 for silence, 1 for a line per epoch, 2 for Keras' progress

@@ -247,7 +247,8 @@ def chosen_output(result: Any, output: str | None) -> Any:
     Args:
         result: An array or tensor, or a dict of them.
         output: Key of the dict; "sum" for the sum of all, where that is no
-            key; `None` if it is no dict.
+            key, which is the output itself if there is one only; `None` if
+            it is no dict.
 
     Raises:
         ValueError: If there is no such output.
@@ -261,7 +262,7 @@ def chosen_output(result: Any, output: str | None) -> Any:
             f"The model returns {sorted(result)}. Name the one to score "
             f'with `output`, or "sum". Received: output={output!r}'
         )
-    if output is not None or isinstance(result, list | tuple):
+    if output not in (None, "sum") or isinstance(result, list | tuple):
         raise ValueError(
             "`output` names an entry of the dict that a model returns. "
             f"Received: output={output!r} for a model that returns "

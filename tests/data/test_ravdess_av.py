@@ -88,3 +88,10 @@ def test_other_files_are_refused(tmp_path):
         read_ravdess_av(other, [1], [2])
     with pytest.raises(OSError, match="nothing"):
         read_ravdess_av(tmp_path / "nothing.npz", [1], [2])
+
+
+def test_all_other_actors_may_train(tmp_path):
+    path = simulated(tmp_path / "ravdess_av.npz", actors=4, clips=8)
+    data = read_ravdess_av(path, test_actors=[1], valid_actors=[])
+    assert data.valid is None
+    assert set(data.train.groups["actor"]) == {2, 3, 4}

@@ -286,6 +286,8 @@ def test_an_output_of_a_dict_is_scored():
     )
     assert second.shape == (1, 48, 3)
     np.testing.assert_allclose(both, first + second, rtol=1e-5, atol=1e-6)
+    # Beside models with several outputs there may be some with one.
+    small_run(linear(), dataset(), seeds=1, output="sum")
 
 
 @pytest.mark.once
