@@ -29,6 +29,7 @@ def load_recipe(name):
 
 
 @pytest.mark.once
+@pytest.mark.timeout(900)
 def test_msaf_av_digits(tmp_path):
     recipe = load_recipe("msaf_av_digits")
     digits = data.load("av_digits")

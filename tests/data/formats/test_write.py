@@ -365,4 +365,4 @@ def test_h5py_and_pillow_are_imported_only_where_used(tmp_path):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
-    assert len(FORMATS) == 14
+    assert len(FORMATS) == 15
