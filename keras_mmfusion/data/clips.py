@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from keras_mmfusion.data.motion import interpolate
 from keras_mmfusion.data.padding import Floats
 
 # Mean and deviation of red, green and blue in ImageNet, of values in 0..1.
@@ -171,25 +171,12 @@ class AugmentClips:
             places = np.linspace(
                 first, first + side * longest, clip.shape[axis]
             )
-            clip = _interpolated(clip, places, axis)
+            moved = np.moveaxis(clip, axis, 0)[None]
+            moved = interpolate(moved, places[None])[0]
+            clip = np.moveaxis(moved, 0, axis)
         if self.flip and random.random() < 0.5:
             clip = clip[:, :, ::-1]
         return clip
-
-
-def _interpolated(
-    array: Floats, places: NDArray[np.float64], axis: int
-) -> Floats:
-    """Linear interpolation at fractional places of an axis."""
-    low = np.floor(places).astype(int)
-    high = np.minimum(low + 1, array.shape[axis] - 1)
-    weight = (places - low).astype(np.float32)
-    shape = [1] * array.ndim
-    shape[axis] = -1
-    weight = weight.reshape(shape)
-    result: Floats = np.take(array, low, axis) * (1 - weight)
-    result += np.take(array, high, axis) * weight
-    return result
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ GYRO_SCALE = 150.0  # degrees per second
 BODY = 0.9  # Trunk and upper arms of an adult together, in metres.
 DEPTH_ROWS, DEPTH_COLUMNS, DEPTH_CELL = (8, 60), 32, 4
 GRID = (13, 8, 2)  # Cells of a depth frame, and quantities per cell.
+DEPTH_SCALE = np.array([8, 4], np.float32)
 
 
 def resample(x: Array, steps: int) -> Array:
@@ -173,9 +174,6 @@ def depth_input(clip: Array, steps: int = 16) -> Array:
     )
     outline = _change(filled.reshape(steps, -1)).reshape(filled.shape)
     return depth_channels(np.stack([moving, outline], axis=-1))
-
-
-DEPTH_SCALE = np.array([8, 4], np.float32)
 
 
 def depth_channels(x: Array) -> Array:

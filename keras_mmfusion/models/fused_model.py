@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from keras_mmfusion.models.block_attention import attention_by_modality
-from keras_mmfusion.models.fusion_model import FusionModel
+from keras_mmfusion.models.modality_outputs import ModalityOutputs
 from keras_mmfusion.types import Tensor
 
 # Keras stores the weights of a model by position; this entry says which
@@ -23,7 +23,7 @@ _MANIFEST = "manifest"
 # Known to Keras, not to our registry: a preset cannot name it, since its
 # config would have to name the classes of foreign layers.
 @keras.saving.register_keras_serializable("keras_mmfusion")
-class FusedModel(FusionModel):
+class FusedModel(ModalityOutputs):
     """Existing networks with split attention between their layers.
 
     Made by `fuse`, and by `keras.saving.load_model` from a `.keras` file.
@@ -59,6 +59,7 @@ class FusedModel(FusionModel):
         self._settings = MappingProxyType(dict(settings))
         self._attention = MappingProxyType(dict(attention))
         self.num_classes = settings["num_classes"]
+        self.combine = settings["combine"]
         self._set_sample_shapes({m: x.shape[1:] for m, x in inputs.items()})
         if self._has_new_heads:
             self.compile()
@@ -98,6 +99,11 @@ class FusedModel(FusionModel):
                 )
             metrics = None if metrics == "auto" else metrics
         super().compile(optimizer, loss, metrics=metrics, **kwargs)
+
+    @property
+    def _share_labels(self) -> bool:
+        # The networks' own outputs may mean different things.
+        return self._has_new_heads and super()._share_labels
 
     @property
     def _has_new_heads(self) -> bool:

@@ -5,25 +5,24 @@ from typing import Any
 
 import keras
 
-from keras_mmfusion import presets, registry
+from keras_mmfusion import registry
 from keras_mmfusion.encoders import DenseEncoder, Encoder, LSTMEncoder
 from keras_mmfusion.layers import PaddingMask, SplitAttentionFusion
 from keras_mmfusion.models.block_attention import attention_by_modality
 from keras_mmfusion.models.encoder_dict import encoder_order, make_encoder
-from keras_mmfusion.models.fusion_model import FusionModel
+from keras_mmfusion.models.modality_outputs import ModalityOutputs
 from keras_mmfusion.models.msaf_graph import (
     by_modality,
     by_stream,
     check_fusion,
     head,
-    same_labels,
     step_mask,
 )
 from keras_mmfusion.types import Shape
 
 
 @registry.register()
-class MSAF(FusionModel):
+class MSAF(ModalityOutputs):
     """Multimodal split attention fusion of any unimodal encoders.
 
     Every modality runs through its encoder. After the stages named by a
@@ -228,78 +227,6 @@ class MSAF(FusionModel):
             dropout=dropout,
             seed=seed,
         )
-
-    def compile(
-        self,
-        optimizer: Any = "auto",
-        loss: Any = "auto",
-        *,
-        metrics: Any = "auto",
-        **kwargs: Any,
-    ) -> None:
-        """As `FusionModel.compile`; for every output with `combine="none"`.
-
-        A loss that is not a dict then holds for every modality, and training
-        minimises the sum over the modalities. Metrics that are not a dict are
-        reported for every modality, such as "video_accuracy", and those of a
-        classifier for the sum of the logits too, as "sum_accuracy".
-
-        Args:
-            optimizer: "auto" is Adam with a learning rate of 1e-3.
-            loss: "auto" as in `FusionModel`.
-            metrics: "auto" as in `FusionModel`.
-            **kwargs: As in `keras.Model.compile`; `loss_weights` is a dict of
-                the modalities.
-        """
-        settings = {"optimizer": optimizer, "loss": loss, "metrics": metrics}
-        if presets.postpone(lambda: self.compile(**settings, **kwargs)):
-            return
-        if self.combine == "none":
-            if metrics == "auto":
-                metrics = self._default_metrics()
-            metrics = self._for_outputs(metrics)
-            weighted = kwargs.get("weighted_metrics")
-            kwargs["weighted_metrics"] = self._for_outputs(weighted)
-            if not isinstance(loss, Mapping):
-                loss = self._default_loss() if loss == "auto" else loss
-                loss = dict.fromkeys(self.modalities, loss)
-        super().compile(optimizer, loss, metrics=metrics, **kwargs)
-
-    def _for_outputs(self, metrics: Any) -> Any:
-        """The same metrics for every modality, each with its own state."""
-        if metrics is None or isinstance(metrics, Mapping):
-            return metrics
-        names = [*self.modalities, *(["sum"] if self.num_classes else [])]
-        return {
-            name: [
-                type(one).from_config(one.get_config())
-                if isinstance(one, keras.metrics.Metric)
-                else one
-                for one in metrics
-            ]
-            for name in names
-        }
-
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        if isinstance(y_pred, Mapping):
-            y = same_labels(y, y_pred)
-        return super().compute_loss(x, y, y_pred, sample_weight, training)
-
-    def compute_metrics(
-        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
-    ) -> Any:
-        if isinstance(y_pred, Mapping):
-            if self.num_classes:
-                y_pred = {**y_pred, "sum": sum(y_pred.values())}
-            y = same_labels(y, y_pred)
-        return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def explain(self, x: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Attention of every fusion, by modality.

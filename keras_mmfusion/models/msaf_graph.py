@@ -133,13 +133,3 @@ def head(
     if combine == "none":
         return logits
     return keras.layers.Add(name="sum")(list(logits.values()))
-
-
-def same_labels(y: Any, outputs: Mapping[str, Any]) -> Any:
-    """The labels for every output."""
-    if isinstance(y, Mapping):
-        raise ValueError(
-            "Give the labels once, as one array: every modality of "
-            f'combine="none" learns the same. Received: a dict of {sorted(y)}'
-        )
-    return None if y is None else dict.fromkeys(outputs, y)

@@ -1,10 +1,9 @@
 """The unimodal networks inside a fused one, to train them first."""
 
-from typing import Any
-
 import keras
 
 from keras_mmfusion.models.msaf import MSAF
+from keras_mmfusion.models.msaf_graph import Head
 
 
 def unimodal(model: MSAF, modality: str) -> keras.Model:
@@ -47,18 +46,17 @@ def unimodal(model: MSAF, modality: str) -> keras.Model:
     encoder = model.encoders[modality]
     head = f"head_{modality}"
     if model.combine == "concat":
-        outputs = model.num_classes or model.num_targets
-        layer = keras.layers.Dense(outputs, name=head)
+        layer = Head(model.num_classes or model.num_targets, name=head)
     else:
         layer = model.get_layer(head)
-    logits = layer(encoder.output)
-    part = keras.Model({modality: encoder.input}, logits, name=modality)
-    loss: Any = "mse"
-    metric: Any = keras.metrics.MeanAbsoluteError(name="mae")
-    if model.num_classes:
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        metric = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-    part.compile(keras.optimizers.Adam(1e-3), loss, metrics=[metric])
+    part = keras.Model(
+        {modality: encoder.input}, layer(encoder.output), name=modality
+    )
+    part.compile(
+        keras.optimizers.Adam(1e-3),
+        model._default_loss(),
+        metrics=model._default_metrics(),
+    )
     return part
 
 

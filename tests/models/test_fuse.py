@@ -353,3 +353,10 @@ def test_outputs_that_do_not_fit_are_named():
         fuse({"image": convolution, "audio": audio}, taps, 3, block_channels=4)
     with pytest.raises(ValueError, match="two or more modalities"):
         fuse({"image": convolution}, taps)
+
+
+def test_heads_of_every_modality_learn_labels_given_once():
+    model = fused_images(num_classes=3, combine="none")
+    y = np.array([0, 1, 2, 0])
+    logs = model.evaluate(image_batch(), y, verbose=0, return_dict=True)
+    assert {"left_accuracy", "right_accuracy", "sum_accuracy"} <= set(logs)
