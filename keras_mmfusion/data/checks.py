@@ -33,8 +33,8 @@ def check_inputs(
 
     Raises:
         ValueError: for a missing or unknown modality, a wrong rank or width,
-            batch sizes that differ, an empty batch, values that are not
-            real numbers, NaN or infinity.
+            an empty axis, batch sizes that differ, an empty batch, values
+            that are not real numbers, NaN or infinity.
 
     Example:
 
@@ -155,6 +155,11 @@ def _check_shape(
             f"{expected}. Received: shape {received}."
             + _rank_advice(received, shape)
             + (f" The axes are batch, {', '.join(axes)}." if axes else "")
+        )
+    if 0 in received[1:]:
+        raise ValueError(
+            f"Modality {name!r} must not have an empty axis. Received: shape "
+            f"{received}. Give a missing modality as one step of zeros."
         )
     for i, (size, wanted) in enumerate(zip(received[1:], shape, strict=True)):
         if wanted is not None and size is not None and size != wanted:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from keras_mmfusion.layers import SplitAttentionFusion
+from keras_mmfusion.models.arguments import output_size
 from keras_mmfusion.models.fused_model import FusedModel
 from keras_mmfusion.models.graph_cut import CuttableNetwork, Stage
 from keras_mmfusion.models.missing_modality import (
@@ -139,7 +140,7 @@ def fuse(
         for i, (tap, width) in enumerate(_with_width(taps, block_channels), 1)
     ]
     features, attention = _through(fusions, stages, inputs, present)
-    size = num_targets if num_classes is None else num_classes
+    size = _size(num_classes, num_targets)
     if size is None:
         outputs = _own_outputs(features, present, cuts, combine)
     else:
@@ -165,6 +166,11 @@ def _checked_order(
             "`networks` must be a dict of two or more modalities to Keras "
             f"models. Received: {networks!r}"
         )
+    if not isinstance(taps, list | tuple):
+        raise ValueError(
+            "`taps` must be a list with a dict for each fusion, empty for "
+            f"late fusion. Received: {taps!r}"
+        )
     for tap in taps:
         if not isinstance(tap, Mapping) or len(tap) < 2:
             raise ValueError(
@@ -179,6 +185,13 @@ def _checked_order(
                 f"{sorted(networks)}."
             )
     return sorted(networks)
+
+
+def _size(num_classes: int | None, num_targets: int | None) -> int | None:
+    """Outputs of new heads, `None` without such."""
+    if num_classes is None and num_targets is None:
+        return None
+    return output_size(num_classes, 1 if num_targets is None else num_targets)
 
 
 def _with_width(
@@ -282,11 +295,6 @@ def _new_heads(
             "New heads need networks that give vectors of features (B, C). "
             f"Received: {shapes}. End the network with global pooling "
             '(`include_top=False, pooling="avg"` in keras.applications).'
-        )
-    if outputs < 1:
-        raise ValueError(
-            "`num_classes` or `num_targets` must be at least 1. Received: "
-            f"{outputs}"
         )
     vectors = _zero_if_missing(features, present)
     return head(vectors, outputs, combine, dropout, seed)

@@ -59,6 +59,7 @@ class FusedModel(ModalityOutputs):
         self._settings = MappingProxyType(dict(settings))
         self._attention = MappingProxyType(dict(attention))
         self.num_classes = settings["num_classes"]
+        self.num_targets = settings["num_targets"]
         self.combine = settings["combine"]
         self._set_sample_shapes({m: x.shape[1:] for m, x in inputs.items()})
         if self._has_new_heads:
@@ -99,6 +100,11 @@ class FusedModel(ModalityOutputs):
                 )
             metrics = None if metrics == "auto" else metrics
         super().compile(optimizer, loss, metrics=metrics, **kwargs)
+
+    def _check_labels(self, y: Any, size: int) -> None:
+        # Labels of the networks' own outputs may be of any form.
+        if self._has_new_heads:
+            super()._check_labels(y, size)
 
     @property
     def _share_labels(self) -> bool:

@@ -16,7 +16,8 @@ class FusionModel(keras.Model):
     """Base of all models: a functional Keras model over a dict of modalities.
 
     A subclass builds its graph in `__init__`, returns plain JSON from
-    `get_config`, and sets `num_classes` (`None` for regression).
+    `get_config`, and sets `num_classes` (`None` for regression) and
+    `num_targets`.
 
     Padding and missing modalities need no extra inputs: sequences are
     zero-padded at the end, a missing modality is all zeros. NumPy inputs of
@@ -25,6 +26,8 @@ class FusionModel(keras.Model):
     """
 
     num_classes: int | None = None
+    # Numbers in a label that is no class; `None` if not known.
+    num_targets: int | None = None
 
     # === Inputs ===
 
@@ -50,8 +53,7 @@ class FusionModel(keras.Model):
     def call(
         self, inputs: Any, training: bool | None = None, mask: Any = None
     ) -> Any:
-        if isinstance(inputs, dict):
-            check_inputs(inputs, self._sample_shapes, self._axes)
+        check_inputs(inputs, self._sample_shapes, self._axes)
         return super().call(inputs, training=training, mask=mask)
 
     def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
@@ -97,13 +99,17 @@ class FusionModel(keras.Model):
     def _check(self, x: Any, y: Any = None) -> None:
         """Checks arrays, and whether a data set's labels suit the model."""
         if isinstance(x, Batches):
-            split = x.split
-            check_labels(split.labels, len(split), self.num_classes)
-        elif isinstance(x, dict):
+            self._check_labels(x.split.labels, len(x.split))
+        elif isinstance(x, Mapping | list | tuple) or hasattr(x, "shape"):
+            # A list would be taken in Keras' order, whatever is meant.
             check_inputs(x, self._sample_shapes, self._axes)
             if y is not None:
-                size = len(next(iter(x.values())))
-                check_labels(y, size, self.num_classes)
+                self._check_labels(y, len(next(iter(x.values()))))
+
+    def _check_labels(self, y: Any, size: int) -> None:
+        """Labels of another width would broadcast, silently."""
+        width = self.num_targets if self.num_classes is None else None
+        check_labels(y, size, self.num_classes, width)
 
     # === Presets ===
 

@@ -16,6 +16,7 @@ from keras_mmfusion.layers import (
 )
 from keras_mmfusion.losses import ConcordanceLoss
 from keras_mmfusion.metrics import ConcordanceCorrelation
+from keras_mmfusion.models.arguments import for_each, output_size
 from keras_mmfusion.models.encoder_dict import encoder_order, make_encoder
 from keras_mmfusion.models.fusion_model import FusionModel
 from keras_mmfusion.models.grjca_stream import GRJCAStream
@@ -106,6 +107,8 @@ class GRJCA(FusionModel):
         outputs are the official ones on full windows; here padding is masked.
     """
 
+    num_targets: int
+
     def __init__(
         self,
         encoders: Mapping[str, Any],
@@ -145,8 +148,8 @@ class GRJCA(FusionModel):
         )
         head = SequenceHead(
             hidden_units,
-            num_classes or num_targets,
-            None if num_classes else output_range,
+            output_size(num_classes, num_targets),
+            output_range if num_classes is None else None,
             per_step,
             name="head",
         )
@@ -206,6 +209,7 @@ class GRJCA(FusionModel):
         Returns:
             A compiled model.
         """
+        widths = for_each(shapes, "channels", channels)
         encoders = {}
         for m, shape in shapes.items():
             if len(shape) != 2:
@@ -217,7 +221,7 @@ class GRJCA(FusionModel):
                 )
             encoders[m] = TCNEncoder(
                 int(shape[1] or 0),
-                channels[m] if isinstance(channels, Mapping) else channels,
+                widths[m],
                 encoder_kernel_size,
                 encoder_dropout,
                 causal,
@@ -292,8 +296,8 @@ class GRJCA(FusionModel):
         super().compile(optimizer, loss, metrics=metrics, **kwargs)
 
     def _check(self, x: Any, y: Any = None) -> None:
+        loss = getattr(self, "loss", None)
         if self.per_step and isinstance(x, Batches):
-            loss = getattr(self, "loss", None)
             check_split_labels(
                 x.split, self.num_targets, self.num_classes, loss
             )
@@ -312,8 +316,9 @@ class GRJCA(FusionModel):
             steps = lengths.get(str(self.resample), self.resample)
             if self.resample is None:
                 steps = lengths[self.modalities[0]]
+            size = len(x[self.modalities[0]])
             check_step_labels(
-                y, (len(x[self.modalities[0]]), steps), self.num_classes
+                y, (size, steps), self.num_targets, self.num_classes, loss
             )
 
     def head_weight_names(self) -> list[str]:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_mmfusion import presets, registry
@@ -167,6 +168,7 @@ class MEA(FusionModel):
         )
         self.settings = settings
         self.num_classes = num_classes
+        self.num_targets = binary_heads or num_targets
         # Not a model of its own: it shares all layers with this one.
         self._represent = keras.Function(graph.inputs, graph.representations)
         self._representing = False
@@ -315,13 +317,10 @@ class MEA(FusionModel):
             y_pred = y_pred["prediction"]
         return dict(super().compute_metrics(x, y, y_pred, sample_weight))
 
-    def _check(self, x: Any, y: Any = None) -> None:
-        super()._check(x, y)
-        if isinstance(x, dict) and y is not None and self.num_classes is None:
-            heads = self.settings.binary_heads
-            size = len(next(iter(x.values())))
-            outputs = self.settings.num_targets if heads is None else heads
-            check_labels(y, size, num_outputs=outputs)
+    def _check_labels(self, y: Any, size: int) -> None:
+        super()._check_labels(y, size)
+        if self.settings.binary_heads and isinstance(y, np.ndarray):
+            check_labels(y.reshape(-1), num_classes=2)
 
     # === Config ===
 

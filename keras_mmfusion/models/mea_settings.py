@@ -9,6 +9,7 @@ from keras_mmfusion.layers.modality_weighting import MODES
 from keras_mmfusion.layers.predictive_self_attention import CHAINS, MIXINGS
 from keras_mmfusion.layers.vector_fusion import KINDS
 from keras_mmfusion.losses.hsic import FORMS as DISPARITIES
+from keras_mmfusion.models.arguments import output_size
 from keras_mmfusion.types import Shape
 
 # As printed, and with an adversary and a disparity that cannot grow with the
@@ -98,7 +99,7 @@ class MEASettings:
         """Width of the last dense layer."""
         if self.binary_heads is not None:
             return 2 * self.binary_heads
-        return self.num_classes or self.num_targets
+        return output_size(self.num_classes, self.num_targets)
 
     @property
     def bounded(self) -> bool:
@@ -137,7 +138,8 @@ class MEASettings:
 def _check(s: MEASettings) -> None:
     _check_modalities(s)
     _check_choices(s)
-    for name in ("width", "latent", "num_heads", "num_targets"):
+    output_size(s.num_classes, s.num_targets)
+    for name in ("width", "latent", "num_heads"):
         if getattr(s, name) < 1:
             raise ValueError(
                 f"`{name}` must be at least 1. "

@@ -8,6 +8,7 @@ import keras
 from keras_mmfusion import registry
 from keras_mmfusion.encoders import DenseEncoder, Encoder, LSTMEncoder
 from keras_mmfusion.layers import PaddingMask, SplitAttentionFusion
+from keras_mmfusion.models.arguments import for_each, output_size
 from keras_mmfusion.models.block_attention import attention_by_modality
 from keras_mmfusion.models.encoder_dict import encoder_order, make_encoder
 from keras_mmfusion.models.modality_outputs import ModalityOutputs
@@ -95,6 +96,8 @@ class MSAF(ModalityOutputs):
         step here sends both losses everywhere.
     """
 
+    num_targets: int
+
     def __init__(
         self,
         encoders: Mapping[str, Any],
@@ -139,9 +142,8 @@ class MSAF(ModalityOutputs):
             features.update(by_modality(fused, tapped))
         for m in order:
             features[m] = built[m].run(features[m], masks[m], reached[m], None)
-        outputs = head(
-            features, num_classes or num_targets, combine, dropout, seed
-        )
+        size = output_size(num_classes, num_targets)
+        outputs = head(features, size, combine, dropout, seed)
         super().__init__(inputs=inputs, outputs=outputs, name=name)
 
         # === Config ===
@@ -180,7 +182,7 @@ class MSAF(ModalityOutputs):
 
         Args:
             shapes: Modality to the shape of one sample, (`None`, C) for a
-                sequence or (C,) for a vector; `Split.shapes` of a dataset.
+                sequence or (C,) for a vector; `shapes` of a data set.
             num_classes: Number of classes, or `None` for regression.
             num_targets: Number of regression targets.
             units: Width of the encoders, for all or by modality.
@@ -193,7 +195,12 @@ class MSAF(ModalityOutputs):
 
         Returns:
             A compiled model.
+
+        Raises:
+            ValueError: If a shape is of neither kind, or an argument is out
+                of range.
         """
+        widths = for_each(shapes, "units", units)
         encoders: dict[str, Encoder] = {}
         for m, shape in shapes.items():
             if len(shape) > 2:
@@ -205,7 +212,7 @@ class MSAF(ModalityOutputs):
             encoder = LSTMEncoder if len(shape) == 2 else DenseEncoder
             encoders[m] = encoder(
                 features=int(shape[-1] or 0),
-                units=units if isinstance(units, int) else units[m],
+                units=widths[m],
                 dropout=dropout,
                 name=m,
                 seed=seed,

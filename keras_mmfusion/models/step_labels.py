@@ -12,23 +12,33 @@ from keras_mmfusion.data.split import Split
 
 
 def check_step_labels(
-    labels: NDArray[Any], expected: tuple[int, Any], num_classes: int | None
+    labels: NDArray[Any],
+    expected: tuple[int, Any],
+    num_targets: int,
+    num_classes: int | None,
+    loss: Any,
 ) -> None:
-    """Raises unless labels are (B, T) or (B, T, targets).
+    """Raises unless labels are (B, T, targets), or (B, T) for one target.
 
     Args:
         labels: The labels of a batch.
         expected: B and T.
+        num_targets: Regression targets of the model.
         num_classes: Number of classes; `None` for regression.
+        loss: What the model was compiled with.
     """
-    if labels.ndim not in (2, 3) or labels.shape[:2] != expected:
+    targets = num_targets if num_classes is None else 1
+    shapes = [(*expected, targets), *([expected] if targets == 1 else [])]
+    if labels.shape not in shapes:
         raise ValueError(
-            f"Labels of every time step have shape {expected} or "
-            f"{(*expected, 'targets')}. Received: {labels.shape}. For one "
-            "label per sample build the model with per_step=False."
+            "Labels of every time step must have shape "
+            f"{' or '.join(map(str, shapes))}. Received: {labels.shape}. For "
+            "one label per sample build the model with per_step=False."
         )
-    shape = (-1,) if num_classes else (len(labels), -1)
+    shape = (len(labels), -1) if num_classes is None else (-1,)
     check_labels(labels.reshape(shape), num_classes=num_classes)
+    if num_classes is None:
+        _check_annotated(labels, loss)
 
 
 def check_split_labels(
@@ -51,11 +61,15 @@ def check_split_labels(
             f"{' for a model of classes' if num_classes else ''}. For one "
             "label per sample build the model with per_step=False."
         )
+    _check_annotated(labels, loss)
+
+
+def _check_annotated(labels: NDArray[Any], loss: Any) -> None:
     if _counts_every_label(loss) and np.any(labels == NOT_ANNOTATED):
         raise ValueError(
-            f"The split has steps that are not annotated ({NOT_ANNOTATED:g}), "
-            "which this loss would take for labels. Compile with "
-            f"ConcordanceLoss. Received: loss={loss!r}"
+            "There are steps that are not annotated "
+            f"({NOT_ANNOTATED:g}), which this loss would take for labels. "
+            f"Compile with ConcordanceLoss. Received: loss={loss!r}"
         )
 
 

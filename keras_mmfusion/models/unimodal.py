@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_mmfusion.models.arguments import output_size
 from keras_mmfusion.models.msaf import MSAF
 from keras_mmfusion.models.msaf_graph import Head
 
@@ -46,7 +47,8 @@ def unimodal(model: MSAF, modality: str) -> keras.Model:
     encoder = model.encoders[modality]
     head = f"head_{modality}"
     if model.combine == "concat":
-        layer = Head(model.num_classes or model.num_targets, name=head)
+        size = output_size(model.num_classes, model.num_targets)
+        layer = Head(size, name=head)
     else:
         layer = model.get_layer(head)
     part = keras.Model(

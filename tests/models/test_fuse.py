@@ -310,6 +310,8 @@ def test_what_cannot_be_done_is_said(tmp_path):
 @pytest.mark.parametrize(
     ("taps", "message"),
     [
+        (TAPS[0], "must be a list with a dict"),
+        (None, "must be a list with a dict"),
         ([{"image": "conv1"}], "two or more modalities"),
         ([{"image": "conv1", "adio": "lstm1"}], "Did you mean 'audio'"),
         ([{"image": "conv", "audio": "lstm1"}], "Close names: conv"),
@@ -327,7 +329,7 @@ def test_bad_taps_are_named(taps, message):
     [
         ({"combine": "concat"}, '"sum"'),
         ({"combine": "product", "num_classes": 3}, "combine"),
-        ({"num_classes": 0}, "at least 1"),
+        ({"num_classes": 0}, "at least 2"),
         ({"block_channels": [4]}, "a list of 2"),
         ({"attention_floor": 2.0}, "attention_floor"),
         ({"block_channels": 64}, "more channels"),

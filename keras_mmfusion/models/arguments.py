@@ -1,0 +1,42 @@
+"""Arguments that several models take."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def output_size(num_classes: int | None, num_targets: int) -> int:
+    """The number of classes, or of regression targets if that is `None`.
+
+    Raises:
+        ValueError: If there is no such model.
+    """
+    if num_classes is not None and num_classes < 2:
+        raise ValueError(
+            "`num_classes` must be at least 2, or None for regression; yes or "
+            f"no are 2 classes. Received: num_classes={num_classes}"
+        )
+    if num_targets < 1:
+        raise ValueError(
+            "`num_targets` must be at least 1. "
+            f"Received: num_targets={num_targets}"
+        )
+    return num_targets if num_classes is None else num_classes
+
+
+def for_each(
+    modalities: Iterable[str], name: str, value: Any
+) -> dict[str, Any]:
+    """An argument that is given once, or as a dict by modality.
+
+    Raises:
+        ValueError: If the dict has other modalities.
+    """
+    modalities = list(modalities)
+    if not isinstance(value, Mapping):
+        return dict.fromkeys(modalities, value)
+    if sorted(value) != sorted(modalities):
+        raise ValueError(
+            f"`{name}` is one value, or one for each of the modalities "
+            f"{modalities}. Received: {name}={dict(value)}"
+        )
+    return dict(value)

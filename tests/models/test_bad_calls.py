@@ -1,0 +1,107 @@
+"""What would give a wrong number, in all models: refused with a reason."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from keras_mmfusion.models import GRJCA, MEA, MSAF, FusionModel
+
+SHAPES = {"audio": (None, 5), "video": (None, 6)}
+X = {
+    "audio": np.ones((4, 3, 5), np.float32),
+    "video": np.ones((4, 3, 6), np.float32),
+}
+
+pytestmark = pytest.mark.once
+
+
+@cache
+def msaf(**options: object) -> FusionModel:
+    return MSAF.from_shapes(SHAPES, units=8, block_channels=4, **options)
+
+
+@cache
+def grjca(**options: object) -> FusionModel:
+    settings = {"channels": [4], "per_step": False, **options}
+    return GRJCA.from_shapes(SHAPES, **settings)
+
+
+@cache
+def mea(**options: object) -> FusionModel:
+    return MEA(
+        SHAPES,
+        width=4,
+        latent=4,
+        num_heads=2,
+        exclusive_layers=1,
+        agnostic_layers=1,
+        **options,
+    )
+
+
+MODELS = pytest.mark.parametrize("model", [msaf, grjca, mea])
+
+
+@MODELS
+def test_lists_have_no_order_of_modalities(model):
+    built, arrays = model(), [*X.values()]
+    for call in (built, built.predict, built.fit, built.evaluate):
+        with pytest.raises(ValueError, match=r"must be a dict.*'audio'"):
+            call(arrays)
+
+
+@MODELS
+@pytest.mark.parametrize("shape", [(4,), (4, 1), (4, 3)])
+def test_labels_of_another_width_never_broadcast(model, shape):
+    built = model(num_targets=2)
+    with pytest.raises(ValueError, match=r"labels of shape \(N, 2\)"):
+        built.fit(X, np.zeros(shape), verbose=0)
+
+
+@MODELS
+def test_no_steps(model):
+    x = {**X, "audio": X["audio"][:, :0]}
+    built = model()
+    with pytest.raises(ValueError, match=r"empty axis|same number of time"):
+        built.predict(x, verbose=0)
+
+
+@MODELS
+@pytest.mark.parametrize("number", [1, 0, -1])
+def test_number_of_outputs(model, number):
+    with pytest.raises(ValueError, match="`num_classes` must be at least 2"):
+        model(num_classes=number)
+    if number < 1:
+        with pytest.raises(ValueError, match="`num_targets` must be"):
+            model(num_targets=number)
+
+
+def test_binary_labels_are_0_or_1():
+    with pytest.raises(ValueError, match=r"whole numbers in 0\.\.1"):
+        mea(binary_heads=2).fit(X, np.array([[0, 2]] * 4), verbose=0)
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 3), (4, 3, 1), (4, 2, 2)])
+def test_labels_of_every_step_are_of_all_targets(shape):
+    model = grjca(num_targets=2, per_step=True)
+    model.compile(loss="mse", metrics=None)
+    with pytest.raises(ValueError, match=r"must have shape \(4, 3, 2\)"):
+        model.fit(X, np.zeros(shape), verbose=0)
+
+
+def test_steps_without_annotation_are_no_labels_of_keras_losses():
+    model, y = grjca(num_targets=2, per_step=True), np.zeros((4, 3, 2))
+    y[0, 1] = -5
+    model.compile(loss="mse", metrics=None)
+    with pytest.raises(ValueError, match="not annotated"):
+        model.fit(X, y, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("model", "argument", "value"),
+    [(MSAF, "units", 8), (GRJCA, "channels", [4])],
+)
+def test_widths_by_modality_name_every_modality(model, argument, value):
+    with pytest.raises(ValueError, match=f"`{argument}` is one value, or"):
+        model.from_shapes(SHAPES, **{argument: {"audio": value}})
