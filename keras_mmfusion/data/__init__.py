@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from keras_mmfusion.data import corruptions, motion
+from keras_mmfusion.data import avletters, corruptions, motion
 from keras_mmfusion.data.av_digits import load_sample
 from keras_mmfusion.data.checks import check_inputs, check_labels
 from keras_mmfusion.data.columns import (
@@ -17,6 +17,7 @@ from keras_mmfusion.data.corruptions import ModalityDropout
 from keras_mmfusion.data.dataset import MultimodalDataset, Split
 from keras_mmfusion.data.group_noise import GroupNoise
 from keras_mmfusion.data.leaks import Leak
+from keras_mmfusion.data.letter_augmentation import LetterAugmentation
 from keras_mmfusion.data.mapped import mapped
 from keras_mmfusion.data.motion_augmentation import MotionAugmentation
 from keras_mmfusion.data.standardize import Standardizer
@@ -26,6 +27,7 @@ __all__ = [
     "Column",
     "GroupNoise",
     "Leak",
+    "LetterAugmentation",
     "ModalityDropout",
     "MotionAugmentation",
     "MultimodalDataset",
@@ -35,6 +37,7 @@ __all__ = [
     "Standardizer",
     "Vectors",
     "average_overlaps",
+    "avletters",
     "check_inputs",
     "check_labels",
     "corruptions",

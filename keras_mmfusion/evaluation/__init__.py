@@ -1,11 +1,16 @@
 """Evaluation that researchers can trust: sealed runs, robustness, reports."""
 
+from keras_mmfusion.evaluation.attention_ladder import attention_ladder
 from keras_mmfusion.evaluation.baselines import baselines, with_only
 from keras_mmfusion.evaluation.directions import lower_is_better
 from keras_mmfusion.evaluation.folds import pool_folds, pool_robustness
 from keras_mmfusion.evaluation.late_fusion import add_late_fusion
 from keras_mmfusion.evaluation.preset_metadata import preset_metadata
 from keras_mmfusion.evaluation.result import ModelResult, Result, SeedRun
+from keras_mmfusion.evaluation.robustness_difference import (
+    Difference,
+    robustness_difference,
+)
 from keras_mmfusion.evaluation.robustness_suite import (
     SEVERITIES,
     Curve,
@@ -21,6 +26,7 @@ from keras_mmfusion.evaluation.videos import report_videos
 __all__ = [
     "SEVERITIES",
     "Curve",
+    "Difference",
     "FitSettings",
     "ModelResult",
     "Result",
@@ -28,6 +34,7 @@ __all__ = [
     "Score",
     "SeedRun",
     "add_late_fusion",
+    "attention_ladder",
     "baselines",
     "lower_is_better",
     "pool_folds",
@@ -35,6 +42,7 @@ __all__ = [
     "preset_metadata",
     "report_videos",
     "robustness",
+    "robustness_difference",
     "run",
     "trained_model",
     "with_only",

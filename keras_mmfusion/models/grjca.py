@@ -8,17 +8,14 @@ import numpy as np
 
 from keras_mmfusion import presets, registry
 from keras_mmfusion.data.batches import Batches
-from keras_mmfusion.encoders import Encoder, TCNEncoder
-from keras_mmfusion.layers import (
-    GatedJointCrossAttention,
-    PaddingMask,
-    ResampleTime,
-)
+from keras_mmfusion.encoders import TCNEncoder
+from keras_mmfusion.layers import GatedJointCrossAttention
 from keras_mmfusion.losses import ConcordanceLoss
 from keras_mmfusion.metrics import ConcordanceCorrelation
 from keras_mmfusion.models.arguments import for_each, output_size
 from keras_mmfusion.models.encoder_dict import encoder_order, make_encoder
 from keras_mmfusion.models.fusion_model import FusionModel
+from keras_mmfusion.models.grjca_graph import encode, grid_steps
 from keras_mmfusion.models.grjca_stream import GRJCAStream
 from keras_mmfusion.models.sequence_head import SequenceHead
 from keras_mmfusion.models.step_labels import (
@@ -41,7 +38,8 @@ class GRJCA(FusionModel):
     Args:
         encoders: Modality to its `Encoder`, named like the modality, or to the
             encoder's config (`class_name` and `config`). Each gives a
-            sequence with as many steps as its input.
+            sequence with as many steps as its input; with `resample` it may
+            shorten time, or give one vector, which is held over the grid.
         num_classes: Number of classes; the outputs are logits. `None` for
             regression.
         num_targets: Number of regression targets, 2 for valence and arousal.
@@ -60,8 +58,9 @@ class GRJCA(FusionModel):
             streaming needs. The encoders have an argument of their own.
         share_weights: Whether all attention steps have the same weights.
         hidden_units: Width of the head's first layer.
-        resample: Modality whose steps become the common time grid, or a fixed
-            number of steps; `None` if all modalities have one rate.
+        resample: Modality whose steps, as its encoder gives them, become the
+            common time grid, or a fixed number of steps; `None` if all
+            modalities have one rate.
         modalities: Order of the modalities; sorted by name if `None`. The
             published order is video, audio.
         name: Name of the model.
@@ -69,7 +68,8 @@ class GRJCA(FusionModel):
 
     Call arguments:
         inputs: Dict of one float tensor per modality, (B, T, ...) zero-padded
-            at the end. A missing modality is all zeros.
+            at the end, or (B, C) if its encoder takes vectors. A missing
+            modality is all zeros.
 
     Returns:
         Float32 tensor (B, T, outputs), zero at padded steps, or (B, outputs).
@@ -159,7 +159,7 @@ class GRJCA(FusionModel):
             m: keras.Input(encoder.sample_shape, name=m)
             for m, encoder in built.items()
         }
-        features, masks = _encode(built, inputs, resample)
+        features, masks = encode(built, inputs, resample)
         fused, seen = fusion(features, mask=masks, return_attention=True)
         joined = keras.layers.Concatenate(name="joined")(
             [fused[m] for m in order]
@@ -216,8 +216,8 @@ class GRJCA(FusionModel):
                 raise ValueError(
                     "GRJCA takes sequences (steps or None, channels). "
                     f"Received: '{m}' of shape {tuple(shape)}. Pass encoders "
-                    "to `GRJCA(encoders, ...)` for clips; repeat a vector at "
-                    "every step."
+                    "to `GRJCA(encoders, ...)` for clips, and for vectors with "
+                    "`resample`, which holds them over time."
                 )
             encoders[m] = TCNEncoder(
                 int(shape[1] or 0),
@@ -313,9 +313,7 @@ class GRJCA(FusionModel):
                 "with `resample` if their rates differ."
             )
         if self.per_step and isinstance(y, np.ndarray):
-            steps = lengths.get(str(self.resample), self.resample)
-            if self.resample is None:
-                steps = lengths[self.modalities[0]]
+            steps = grid_steps(self.encoders, self.resample, lengths)
             size = len(x[self.modalities[0]])
             check_step_labels(
                 y, (size, steps), self.num_targets, self.num_classes, loss
@@ -359,40 +357,3 @@ def _plain(nested: Any) -> Any:
     if not isinstance(nested, dict):
         return nested
     return {key: _plain(value) for key, value in nested.items()}
-
-
-def _encode(
-    encoders: Mapping[str, Encoder],
-    inputs: Mapping[str, Any],
-    resample: str | int | None,
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Sequences of all modalities on one time grid, and their masks."""
-    masks = {m: PaddingMask(name=f"{m}_mask")(inputs[m]) for m in encoders}
-    features = {
-        m: _sequence(m, encoder, inputs[m], masks[m])
-        for m, encoder in encoders.items()
-    }
-    if resample is None:
-        return features, masks
-    fixed = resample if isinstance(resample, int) else None
-    layer = ResampleTime(
-        fixed,
-        resample if fixed is None else None,
-        modalities=list(encoders),
-        name="resample",
-    )
-    resampled, masks = layer(features, mask=masks, return_mask=True)
-    return resampled, masks
-
-
-def _sequence(m: str, encoder: Encoder, inputs: Any, mask: Any) -> Any:
-    """The encoder's output, which must be a sequence as long as its input."""
-    features = encoder.run(inputs, mask, None, None)
-    steps = inputs.shape[1] if len(inputs.shape) > 2 else None
-    if len(features.shape) != 3 or features.shape[1] not in (steps, None):
-        raise ValueError(
-            "GRJCA needs encoders that give a sequence with as many steps as "
-            f"their input. Received for '{m}': output of shape "
-            f"{tuple(features.shape)} for input {tuple(inputs.shape)}"
-        )
-    return features
