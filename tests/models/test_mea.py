@@ -1,5 +1,6 @@
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -42,6 +43,22 @@ def test_discriminators_are_no_part_of_the_inference_graph():
         weight.assign(np.zeros(weight.shape))
     np.testing.assert_array_equal(numpy_of(call(model, inputs())), before)
     assert len(model.objective.trainable_weights) == 5
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="TensorFlow's own format"
+)
+def test_discriminators_are_no_part_of_an_exported_graph(tmp_path):
+    import tensorflow as tf
+
+    model = models.MEA(SHAPES, **TINY)
+    model.export(tmp_path, verbose=False)
+    saved = tf.saved_model.load(tmp_path)  # Its variables live while it does.
+    graph = saved.signatures["serving_default"].graph
+    names = [v.name for v in graph.variables]
+    assert not any("discriminator" in name for name in names)
+    objective = len(model.objective.trainable_weights)
+    assert len(names) == len(model.trainable_weights) - objective
 
 
 def test_a_call_in_training_mode_returns_the_prediction_too():
