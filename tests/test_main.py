@@ -10,7 +10,7 @@ import pytest
 from keras_mmfusion import models, presets
 from keras_mmfusion.__main__ import main
 from tests import goldens
-from tests.backend import relative_error
+from tests.backend import numpy_of, relative_error
 
 torch = pytest.importorskip("torch")
 
@@ -54,6 +54,23 @@ def test_a_checkpoint_becomes_a_preset(checkpoint, tmp_path, capsys):
     card = (out / "README.md").read_text()
     assert digest in card
     assert f'from_preset("path/to/{out.name}")' in card
+
+
+def test_a_part_of_a_network_reads_the_file_of_the_whole(tmp_path):
+    golden = goldens.load("grjca_network")
+    state = {
+        k: torch.tensor(v.astype("float32"))
+        for k, v in golden.state_dict().items()
+        if not k.startswith("spatial.")
+    }
+    torch.save(state, tmp_path / "a.pth")
+    out = tmp_path / "preset"
+    assert convert(tmp_path / "a.pth", "affwild2_features", out) == 0
+    model = models.GRJCA.from_preset(out)
+    assert model.sample_shapes["video"] == (300, 512)
+    np.testing.assert_array_equal(
+        numpy_of(model.head.hidden.bias), state["regressor1.bias"]
+    )
 
 
 def test_errors_are_one_line_and_an_exit_code(checkpoint, tmp_path, capsys):

@@ -49,7 +49,7 @@ def checkpoint_to_preset(
         print(error)  # There is no checkpoint file none.pth.
     ```
     """
-    network = _network(preset)
+    network, known = _network(preset)
     source, target = Path(checkpoint), Path(directory)
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise ValueError(
@@ -57,26 +57,32 @@ def checkpoint_to_preset(
         )
     if not source.is_file():
         raise ValueError(f"There is no checkpoint file {source}.")
-    model = presets.load(None, network.preset, load_weights=False)
+    model = presets.load(None, known, load_weights=False)
     skipped = load_official(model, source)
-    model.save_to_preset(target, _metadata(model, network, source))
+    model.save_to_preset(target, _metadata(model, network, known, source))
     return skipped
 
 
-def _network(preset: str) -> OfficialNetwork:
-    for network in NETWORKS:
-        if preset in (network.preset, network.preset.partition("_")[2]):
-            return network
-    known = ", ".join(f"'{network.preset}'" for network in NETWORKS)
+def _network(preset: str) -> tuple[OfficialNetwork, str]:
+    """The network of a preset, and the preset's global name."""
+    known = {
+        name: network
+        for network in NETWORKS
+        for name in (network.preset, *network.parts)
+    }
+    for name, network in known.items():
+        if preset in (name, name.partition("_")[2]):
+            return network, name
     raise ValueError(
-        f"No official network belongs to a preset '{preset}'. Known: {known}."
+        f"No official network belongs to a preset '{preset}'. Known: "
+        f"{', '.join(map(repr, known))}."
     )
 
 
 def _metadata(
-    model: Any, network: OfficialNetwork, source: Path
+    model: Any, network: OfficialNetwork, preset: str, source: Path
 ) -> dict[str, Any]:
-    entry = presets.all_presets()[network.preset]
+    entry = presets.all_presets()[preset]
     with source.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     shapes = golden.default_shapes(model)

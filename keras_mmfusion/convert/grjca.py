@@ -247,4 +247,5 @@ AFFWILD2 = OfficialNetwork(
     sign=r"GRJCA\..*",
     fits=lambda model: isinstance(model, GRJCA),
     read=network,
+    parts=("grjca_affwild2_features",),
 )

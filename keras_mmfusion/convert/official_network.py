@@ -18,6 +18,8 @@ class OfficialNetwork:
             none in those of the others.
         fits: Whether a model is of its form, sizes aside.
         read: Maps the state dict to the variables of such a model.
+        parts: Global names of presets of parts of the network; they read the
+            same state dict, and skip what they do not have.
     """
 
     name: str
@@ -25,3 +27,4 @@ class OfficialNetwork:
     sign: str
     fits: Callable[[Any], bool]
     read: Callable[[Any, OfficialWeights], Assignments]
+    parts: tuple[str, ...] = ()

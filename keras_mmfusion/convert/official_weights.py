@@ -78,11 +78,11 @@ def assign_all(assignments: Assignments) -> None:
 
 def to_numpy(value: Any, name: str = "weight") -> np.ndarray:
     """Finite numbers of a NumPy array or a PyTorch tensor on any device."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        if str(value.dtype) == "torch.bfloat16":  # foreign to NumPy
-            value = value.float()
     try:
+        if hasattr(value, "detach"):
+            value = value.detach().cpu()
+            if str(value.dtype) == "torch.bfloat16":  # foreign to NumPy
+                value = value.float()
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(

@@ -269,10 +269,11 @@ def _untrained(preset: Preset) -> PresetUntrainedError:
     described = preset.metadata
     data = described.get("data")
     source = data.get("name") if isinstance(data, dict) else data
+    how = described.get("recipe") or described.get("notes")
     return PresetUntrainedError(
         f"The preset in {preset.folder} has no published weights. It is the "
         f"architecture of {described['class_name']}. Data: "
         f"{source or 'not stated'}. To train it: "
-        f"{described.get('recipe') or 'no recipe is written yet'}. "
+        f"{str(how or 'no recipe is written yet').rstrip('.')}. "
         "For the untrained network pass load_weights=False."
     )

@@ -120,6 +120,11 @@ def test_weights_that_are_no_finite_numbers_are_refused(value):
         load_official(None, {"a.weight": np.asarray(value)})
 
 
+def test_a_tensor_without_numbers_is_refused():
+    with pytest.raises(ValueError, match=r"'a.weight' should be an array"):
+        load_official(None, {"a.weight": torch.ones(2, device="meta")})
+
+
 def test_half_precision_is_read():
     half = {"a": torch.ones(2, dtype=torch.bfloat16)}
     with pytest.raises(ValueError, match="NoneType"):

@@ -35,6 +35,15 @@ def test_an_untrained_preset_names_data_and_recipe(tmp_path):
     assert model.predict_on_batch(batch()).shape == (2, 2)
 
 
+def test_without_a_recipe_the_notes_say_what_to_do(tmp_path):
+    notes = "Convert the official checkpoint."
+    metadata = {"trained": False, "notes": notes}
+    presets.save_preset(TinyTwins(), tmp_path / "p", metadata)
+    with pytest.raises(PresetUntrainedError) as caught:
+        presets.load_preset(tmp_path / "p")
+    assert f"To train it: {notes} For the untrained" in str(caught.value)
+
+
 def test_without_weights_their_file_is_not_needed(tmp_path):
     saved(tmp_path / "p")
     (tmp_path / "p" / "model.safetensors").unlink()
