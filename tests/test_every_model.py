@@ -147,6 +147,8 @@ def test_bfloat16_trains(make):
     finally:
         keras.config.set_dtype_policy("float32")
     assert np.isfinite(history["loss"]).all()
+    # Logits and values with steps of 1/128 would be wrong, silently.
+    assert {x.dtype for x in model.outputs} == {"float32"}
 
 
 def test_unknown_and_missing_modalities_are_named(model):

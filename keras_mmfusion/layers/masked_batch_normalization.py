@@ -11,8 +11,10 @@ from keras_mmfusion.types import Tensor
 class MaskedBatchNormalization(keras.layers.BatchNormalization):
     """Keras' layer, with PyTorch's constants and zeros where masked."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(momentum=0.9, epsilon=1e-5, **kwargs)
+    def __init__(
+        self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs: Any
+    ) -> None:
+        super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
     def call(
         self,

@@ -281,8 +281,16 @@ class MEAGraph:
             seed=next(self.seeds),
             name="head_drop",
         )(x)
-        x = self._layer(keras.layers.Dense, s.outputs, name="head")(x)
+        # A bfloat16 output would have steps of 1/128.
+        x = self._layer(
+            keras.layers.Dense, s.outputs, dtype="float32", name="head"
+        )(x)
         if s.binary_heads is not None:
             shape = (s.binary_heads, 2)
-            x = self._layer(keras.layers.Reshape, shape, name="binary_heads")(x)
+            x = self._layer(
+                keras.layers.Reshape,
+                shape,
+                dtype="float32",
+                name="binary_heads",
+            )(x)
         return x

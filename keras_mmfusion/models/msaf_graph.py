@@ -87,10 +87,14 @@ def step_mask(features: Any, mask: Tensor) -> Any:
 
 
 class Head(keras.layers.Dense):
-    """Dense layer that hands no mask on.
+    """Dense layer in float32 that hands no mask on.
 
-    Keras would leave the samples of a missing modality out of the loss.
+    A bfloat16 output would have steps of 1/128. With a mask Keras would leave
+    the samples of a missing modality out of the loss.
     """
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(units, **{"dtype": "float32", **kwargs})
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         return None
@@ -132,4 +136,5 @@ def head(
         logits[m] = Head(outputs, name=f"head_{m}")(x)
     if combine == "none":
         return logits
-    return keras.layers.Add(name="sum")(list(logits.values()))
+    added = keras.layers.Add(name="sum", dtype="float32")
+    return added(list(logits.values()))
