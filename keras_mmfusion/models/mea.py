@@ -169,8 +169,12 @@ class MEA(FusionModel):
         self.settings = settings
         self.num_classes = num_classes
         self.num_targets = binary_heads or num_targets
-        # Not a model of its own: it shares all layers with this one.
-        self._represent = keras.Function(graph.inputs, graph.representations)
+        # A model, for `keras.Function` tells layers nothing of training, but
+        # out of sight of this one, which has the same layers.
+        represent = keras.Model(
+            graph.inputs, graph.representations, name="representations"
+        )
+        self._represent: Any = lambda x, **named: represent(x, **named)
         self._representing = False
         self._explainer = Explainer()
         self.objective = MEAObjective(settings, name="objective")
@@ -265,9 +269,9 @@ class MEA(FusionModel):
         if not self._representing:
             return super().call(inputs, training=training, mask=mask)
         check_inputs(inputs, self._sample_shapes)
-        # Layers take `training` from the call that they are in.
         return self._represent(
-            {m: ops.cast(inputs[m], "float32") for m in self.modalities}
+            {m: ops.cast(inputs[m], "float32") for m in self.modalities},
+            training=training,
         )
 
     def train_step(self, *args: Any, **kwargs: Any) -> Any:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_mmfusion import models
 from tests.backend import numpy_of
 from tests.models.mea_example import config, inputs, labels, model_of
 from tests.reference.differences import some_entries
@@ -78,3 +79,29 @@ def test_evaluation_logs_the_same_terms_and_trains_nothing():
     assert logs["loss"] == pytest.approx(logs["task_loss"] + sum(weighted))
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_every_dropout_drops_in_training_and_in_training_alone():
+    shapes = {m: (None, x.shape[2]) for m, x in X.items()}
+    model = models.MEA(
+        shapes,
+        width=8,
+        latent=6,
+        num_heads=2,
+        exclusive_layers=1,
+        agnostic_layers=1,
+        levels=("fine",),
+        seed=1,
+    )
+    states = [v for v in model.non_trainable_variables if "seed" in v.path]
+    # Three inputs, the head; three times map, context and feed; six units.
+    assert len(states) == 3 + 1 + 3 * (3 + 6)
+
+    def draws():
+        return [int(numpy_of(state)[1]) for state in states]
+
+    y = np.zeros((4, 1), "float32")
+    model.test_on_batch(X, y)
+    assert draws() == [0] * len(states)
+    model.train_on_batch(X, y)
+    assert draws() == [1] * len(states)
