@@ -84,8 +84,10 @@ class HSIC(keras.losses.Loss):
                     f"{tuple(h.shape)} and {tuple(g.shape)}"
                 )
             counted = ops.ones((ops.shape(h)[0], 1), dtype=self.dtype)
+            _check_count("second vectors", h, g)
             if sample_weight is not None:
                 rows = ops.convert_to_tensor(sample_weight)
+                _check_count("`sample_weight`", h, rows)
                 rows = ops.cast(rows, self.dtype)
                 counted = ops.cast(rows > 0, self.dtype)[:, None]
             return self._value(
@@ -110,6 +112,17 @@ class HSIC(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         return {"form": self.form, "name": self.name}
+
+
+def _check_count(what: str, h: Tensor, other: Tensor) -> None:
+    """Another number of rows would broadcast, silently."""
+    if None not in (h.shape[0], other.shape[0]) and (
+        h.shape[0] != other.shape[0]
+    ):
+        raise ValueError(
+            f"Expected {h.shape[0]} {what}, one for each of the first. "
+            f"Received: {other.shape[0]}"
+        )
 
 
 def _centre(h: Tensor, counted: Tensor) -> Tensor:

@@ -93,9 +93,12 @@ class _StreamingMoments(keras.metrics.Metric):
         return cov, vy, vp, self.shift[0] - self.shift[1] + my - mp
 
     def _reduced(self, above: Tensor, below: Tensor) -> Tensor:
-        """Quotient per output, zero where undefined; mean, or one column."""
-        safe = ops.where(below > 0, below, 1.0)
-        values = ops.where(below > 0, above / safe, 0.0)
+        """Quotient per output, zero for 0 / 0; mean, or one column.
+
+        NaN stays NaN: a model whose predictions are must not score 0.
+        """
+        nothing = ops.equal(below, 0)
+        values = ops.where(nothing, 0.0, above / ops.where(nothing, 1.0, below))
         return ops.mean(values) if self.column is None else values[self.column]
 
     def get_config(self) -> dict[str, Any]:

@@ -219,6 +219,12 @@ class MEA(FusionModel):
         self._check(x)
         return self._explainer(self, x, average_heads)
 
+    def export(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """As `keras.Model.export`, without the discriminators' weights."""
+        inputs = {m: self.get_layer(m).output for m in self.modalities}
+        prediction = keras.Model(inputs, self.output, name=self.name)
+        prediction.export(filepath, *args, **kwargs)
+
     # === Training ===
 
     def compile(

@@ -78,3 +78,7 @@ def test_wrong_arguments_are_refused():
         HSIC("hsik")
     with pytest.raises(ValueError, match="batches of vectors"):
         HSIC()(H[0], G[0])
+    with pytest.raises(ValueError, match="Expected 5 second vectors"):
+        HSIC()(np.ones((5, 2)), np.ones((1, 2)))
+    with pytest.raises(ValueError, match="Expected 5 `sample_weight`"):
+        HSIC()(np.ones((5, 2)), np.ones((5, 2)), np.ones(1))

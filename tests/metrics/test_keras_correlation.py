@@ -145,6 +145,14 @@ def test_constant_predictions_score_zero(metric, function):
             assert float(tracked.result()) == 0.0
 
 
+@pytest.mark.parametrize(("metric", "function"), BOTH)
+def test_predictions_that_are_no_numbers_do_not_score_zero(metric, function):
+    y, p = frames(96)
+    tracked = metric()
+    tracked.update_state(y, np.where(np.arange(96) == 3, np.nan, p))
+    assert np.isnan(float(tracked.result()))
+
+
 def test_nothing_seen_is_zero_and_reset_forgets_the_shift():
     metric = m.ConcordanceCorrelation()
     assert float(metric.result()) == 0.0
