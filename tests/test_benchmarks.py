@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
@@ -145,9 +144,7 @@ def work(mixing, length):
     return np.array([counter.get_total_flops(), written[0]])
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="counted by PyTorch"
-)
+@pytest.mark.once("torch")  # It counts.
 @pytest.mark.parametrize(
     ("mixing", "linear"), [("none", True), ("conv", True), ("dense", False)]
 )

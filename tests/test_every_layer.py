@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_mmfusion import layers
-from tests.backend import numpy_of
+from tests.backend import call, numpy_of
 
 SEQUENCE = np.random.default_rng(0).normal(size=(3, 6, 8)).astype("float32")
 TWO = {"a": SEQUENCE, "b": SEQUENCE[..., :6] + 1}
@@ -90,9 +90,8 @@ def test_build_alone_creates_all_weights(case):
         layer.build(shapes(inputs))
     before = len(layer.weights)
     assert all(child.built for child in layer._flatten_layers())
-    layer(
-        inputs, **({"training": True} if layer._call_has_training_arg else {})
-    )
+    mode = {"training": True} if layer._call_has_training_arg else {}
+    call(layer, inputs, **mode)
     assert len(layer.weights) == before
 
 
@@ -124,7 +123,7 @@ def test_symbolic_shapes_are_the_real_ones(case):
 def test_bfloat16_is_finite(case):
     make, inputs = case
     config = {**make().get_config(), "dtype": "mixed_bfloat16"}
-    outputs = type(make()).from_config(config)(inputs)
+    outputs = call(type(make()).from_config(config), inputs)
     for y in keras.tree.flatten(outputs):
         y = numpy_of(keras.ops.cast(y, "float32"))
         assert np.isfinite(y).all()

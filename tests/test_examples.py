@@ -6,16 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import keras
 import pytest
 
 from keras_mmfusion import models
 
-# MEA compiles for minutes under JAX and TensorFlow; what is tested here is
-# the same on every backend.
-uncompiled = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="PyTorch compiles nothing"
-)
+# Every example runs under one backend, where it takes least time; what it
+# calls is tested under all.
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
@@ -45,7 +41,7 @@ def test_your_own_data(tmp_path):
     assert (tmp_path / "out/own/run/report.html").stat().st_size < 1e6
 
 
-@uncompiled
+@pytest.mark.once("torch")
 def test_sentiment_mosei(tmp_path):
     """Simulated here, and read back as a user's own file is."""
     printed = run("sentiment_mosei.py", tmp_path, "--epochs", "1")
@@ -62,10 +58,7 @@ def test_demo(tmp_path):
     assert (tmp_path / "out" / "block_attention.png").stat().st_size > 1000
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "torch",
-    reason="once is enough, and JAX would compile for a minute",
-)
+@pytest.mark.once("torch")
 def test_valence_arousal_affwild2(tmp_path):
     printed = run("valence_arousal_affwild2.py", tmp_path, "--epochs", "2")
     printed = " ".join(printed.split())

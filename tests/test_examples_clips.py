@@ -1,14 +1,11 @@
 """The examples on clips run as a user runs them, on simulated ones."""
 
-import keras
 import pytest
 
 from tests.test_examples import run
 
 # Convolutions over time and space train many times slower on JAX' CPU.
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="slow 3D convolutions"
-)
+pytestmark = pytest.mark.once("torch")
 
 
 def test_emotion_ravdess(tmp_path):

@@ -8,7 +8,7 @@ from tests.data.ravdess_file import simulated
 from tests.test_recipes import load_recipe
 
 
-@pytest.mark.once
+@pytest.mark.once("torch")
 def test_msaf_ravdess_av(tmp_path, monkeypatch):
     recipe = load_recipe("msaf_ravdess_av")
     monkeypatch.setattr(recipe, "BATCH", 16)

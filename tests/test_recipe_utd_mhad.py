@@ -67,7 +67,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.once
+@pytest.mark.once("torch")
 def test_it_learns_and_writes_a_preset(folder, tmp_path, monkeypatch):
     recipe = load_recipe("msaf_utd_mhad")
     monkeypatch.setattr(recipe, "CHANNELS", [16, 16, 16])
@@ -93,7 +93,7 @@ def test_it_learns_and_writes_a_preset(folder, tmp_path, monkeypatch):
     assert model.num_classes == 27
 
 
-@pytest.mark.once
+@pytest.mark.once("torch")
 def test_the_split_is_the_published_one(folder):
     recipe = load_recipe("msaf_utd_mhad")
     dataset = recipe.read(folder)
@@ -109,7 +109,7 @@ def test_the_split_is_the_published_one(folder):
     assert dataset.test.labels.tolist() == labels
 
 
-@pytest.mark.once
+@pytest.mark.once("torch")
 def test_the_downloaded_folders_are_read(tmp_path):
     """One clip per split, with depth in millimetres at its full size."""
     raw = {name: clips((1,))[name] for name in ("a1_s1_t1", "a2_s2_t1")}

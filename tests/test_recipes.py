@@ -4,7 +4,6 @@ import importlib.util
 import json
 from pathlib import Path
 
-import keras
 import pytest
 
 from keras_mmfusion import data, models, presets
@@ -13,11 +12,9 @@ from keras_mmfusion.data.simulated import simulated_sentiment
 from keras_mmfusion.data.simulated_affect import simulated_affect
 from keras_mmfusion.encoders import TCNEncoder
 
-# MEA compiles for minutes under JAX and TensorFlow; what is tested here is
-# the same on every backend.
-uncompiled = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="PyTorch compiles nothing"
-)
+# Several networks, a few epochs each: PyTorch, which compiles nothing, is
+# many times faster, and what is tested here is the same on every backend.
+pytestmark = pytest.mark.once("torch")
 RECIPES = Path(__file__).parent.parent / "weights" / "recipes"
 
 
@@ -28,8 +25,6 @@ def load_recipe(name):
     return module
 
 
-@pytest.mark.once
-@pytest.mark.timeout(900)
 def test_msaf_av_digits(tmp_path):
     recipe = load_recipe("msaf_av_digits")
     digits = data.load("av_digits")
@@ -71,7 +66,6 @@ SMALL_MEA = {
 }
 
 
-@uncompiled
 def test_mea_mosei(tmp_path):
     result = load_recipe("mea_mosei").train(
         sentiment_file(tmp_path),
@@ -97,7 +91,6 @@ def test_mea_mosei(tmp_path):
     assert "corr" in card
 
 
-@uncompiled
 def test_mea_iemocap(tmp_path):
     recipe = load_recipe("mea_mosei")
     emotions = sentiment_file(tmp_path, binary_heads=True)
@@ -128,10 +121,6 @@ def small_grjca():
     )
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "torch",
-    reason="once is enough, and JAX would compile for minutes",
-)
 def test_grjca_affwild2(tmp_path):
     frames = {"train": [200] * 8, "valid": [150, 30]}
     folder = simulated_affect(tmp_path / "aff-wild2", frames)

@@ -1,6 +1,5 @@
 """Recipes on clips of frames start and learn, with small networks."""
 
-import keras
 import numpy as np
 import pytest
 
@@ -13,9 +12,7 @@ from keras_mmfusion.data.simulated_clips import (
 from tests.test_recipes import load_recipe
 
 # Convolutions over time and space train many times slower on JAX' CPU.
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="slow 3D convolutions"
-)
+pytestmark = pytest.mark.once("torch")
 
 
 def small_emotion_network():

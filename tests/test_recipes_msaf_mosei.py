@@ -10,7 +10,7 @@ from keras_mmfusion.data.formats import write_file
 from keras_mmfusion.data.simulated import simulated_sentiment
 from tests.test_recipes import RECIPES, load_recipe
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.once("torch")
 SHAPES = {"text": (6, 768), "audio": (5, 74), "video": (6, 35)}
 
 

@@ -173,10 +173,7 @@ def test_new_heads_learn_from_features(combine):
         assert losses[-1] < losses[0]
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "torch",
-    reason="under JAX, making a network of this size takes most of a minute",
-)
+@pytest.mark.once("torch")  # JAX takes most of a minute to make the network.
 def test_a_residual_network_is_cut_behind_its_sums():
     network = keras.applications.ResNet50(
         weights=None, input_shape=(32, 32, 3), classes=4

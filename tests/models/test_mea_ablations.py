@@ -16,9 +16,7 @@ from tests.models.mea_example import LENGTHS, config, inputs, labels, model_of
 from tests.reference.mea import forward, losses
 from tests.reference.mea_weights import random_weights
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="PyTorch compiles nothing"
-)
+pytestmark = pytest.mark.once("torch")
 TERMS = ("disparity", "agnostic", "exclusive", "importance")
 TABLE_V = {
     "full": {},
