@@ -155,7 +155,6 @@ def test_grjca_affwild2(tmp_path):
         recipe.train_fold(folder, tmp_path, protocol="best", **small)
 
 
-@pytest.mark.once
 def test_grjca_affwild2_warm_up():
     """The published one: from 0 in each of five epochs, at last to a fifth."""
     model = small_grjca()
