@@ -30,15 +30,16 @@ def mean_position(x: Tensor) -> Tensor:
 def computed_once(x: Tensor) -> Tensor:
     """x itself, kept apart from what uses it.
 
-    Under JAX the compiler would otherwise compute a small tensor again for
-    every element of the large one it is multiplied with.
+    The compiler of JAX and TensorFlow would otherwise compute a small tensor
+    again for every element of the large one it is multiplied with.
     """
-    if keras.backend.backend() != "jax":
+    if keras.backend.backend() == "torch":
         return x
+    eye = ops.eye(x.shape[-1], dtype=x.dtype)
+    if keras.backend.backend() == "tensorflow":
+        return ops.matmul(x, eye)
     import jax.numpy as jnp
 
     # The compiler drops its own barriers on a CPU, but no product; at full
     # precision the product with the identity is exact.
-    return jnp.matmul(
-        x, jnp.eye(x.shape[-1], dtype=x.dtype), precision="highest"
-    )
+    return jnp.matmul(x, eye, precision="highest")

@@ -44,37 +44,34 @@ def _outputs(inputs: Tensor, recurrent_kernel: Tensor) -> Any:
 
     The compilers' own gradient adds up the weights' gradients step by step.
     """
-    units = recurrent_kernel.shape[0]
-    # h and c in one tensor that is also the output: under TensorFlow `scan`
-    # takes outputs for states.
-    start = ops.zeros((ops.shape(inputs)[1], 2 * units), dtype=inputs.dtype)
+    start = ops.zeros_like(ops.split(inputs[0], 4, axis=-1)[0])
 
-    def step(state: Tensor, x_t: Tensor) -> tuple[Tensor, Tensor]:
-        h, c = ops.split(state, 2, axis=-1)
-        i, f, g, o = ops.split(
-            x_t + ops.matmul(h, recurrent_kernel), 4, axis=-1
-        )
-        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
-        h = ops.sigmoid(o) * ops.tanh(c)
-        state = ops.concatenate([h, c], axis=-1)
-        return state, state
+    def step(state: Any, x_next: Tensor) -> Any:
+        # The step's sums come as state, so that a compiler has them in memory
+        # before it makes its loop over the gates. Reading x_t and adding h U
+        # in that loop takes nearly twice the time (benchmarks/README.md).
+        sums, c, _ = state
+        i, f, g, o = ops.split(sums, 4, axis=-1)
+        i, f, o = ops.sigmoid(i), ops.sigmoid(f), ops.sigmoid(o)
+        g = ops.tanh(g)
+        c = f * c + i * g
+        h = o * ops.tanh(c)
+        gates = ops.concatenate([i, f, g, o], axis=-1)
+        # Under TensorFlow `scan` wants outputs shaped like the state.
+        return (x_next + ops.matmul(h, recurrent_kernel), c, h), (gates, c, h)
 
-    _, states = ops.scan(step, start, inputs)
+    following = ops.roll(inputs, -1, axis=0)
+    _, (gates, c, h) = ops.scan(step, (inputs[0], start, start), following)
 
     def gradient(*upstream: Tensor, **named: Tensor) -> tuple[Tensor, Tensor]:
         (dh,) = upstream or named.values()
-        before = ops.concatenate([start[None], states[:-1]], axis=0)
-        return _gradients(dh, inputs, before, states, recurrent_kernel)
+        return _gradients(dh, gates, c, h, recurrent_kernel)
 
-    return states[..., :units], gradient
+    return h, gradient
 
 
 def _gradients(
-    dh: Tensor,
-    inputs: Tensor,
-    before: Tensor,
-    states: Tensor,
-    recurrent_kernel: Tensor,
+    dh: Tensor, gates: Tensor, c: Tensor, h: Tensor, recurrent_kernel: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Gradients of `_outputs`: all but two products for all steps at once.
 
@@ -87,55 +84,42 @@ def _gradients(
 
     Args:
         dh: Gradient of every h, (T, B, units).
-        inputs: As in `_outputs`.
-        before: [h | c] before every step, (T, B, 2 units).
-        states: [h | c] after it.
+        gates: [i | f | g | o] of every step.
+        c: State of every step.
+        h: Output of every step.
         recurrent_kernel: U.
     """
-    units = recurrent_kernel.shape[0]
-    h_before, c_before = ops.split(before, 2, axis=-1)
-    i, f, g, o = ops.split(
-        inputs + ops.matmul(h_before, recurrent_kernel), 4, axis=-1
-    )
-    i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
-    c = ops.tanh(states[..., units:])
-    slopes = ops.concatenate(
-        [
-            dh,
-            o * (1 - c * c),
-            f,
-            g * i * (1 - i),
-            c_before * f * (1 - f),
-            i * (1 - g * g),
-            c * o * (1 - o),
-        ],
-        axis=-1,
+    i, f, g, o = ops.split(gates, 4, axis=-1)
+    start = ops.zeros_like(c[0])
+    c_before = ops.concatenate([start[None], c[:-1]], axis=0)
+    h_before = ops.concatenate([start[None], h[:-1]], axis=0)
+    tanh = ops.tanh(c)
+    slopes = (
+        o * (1 - tanh * tanh),
+        f,
+        g * i * (1 - i),
+        c_before * f * (1 - f),
+        i * (1 - g * g),
+        tanh * o * (1 - o),
     )
     backwards = ops.transpose(recurrent_kernel)
-    start = ops.zeros((ops.shape(inputs)[1], 5 * units), dtype=inputs.dtype)
 
-    def step(state: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
-        dc, dz = state[:, :units], state[:, units:]
-        own, c_slope, f, *z_slopes = ops.split(slope, 7, axis=-1)
+    def step(state: Any, x: Any) -> Any:
+        dc, dz = state
+        own, c_slope, f, i_slope, f_slope, g_slope, o_slope = x
         dh = own + ops.matmul(dz, backwards)
         dc = dc + dh * c_slope
-        i_slope, f_slope, g_slope, o_slope = z_slopes
-        state = ops.concatenate(
-            [
-                dc * f,
-                dc * i_slope,
-                dc * f_slope,
-                dc * g_slope,
-                dh * o_slope,
-            ],
-            axis=-1,
+        dz = ops.concatenate(
+            [dc * i_slope, dc * f_slope, dc * g_slope, dh * o_slope], axis=-1
         )
+        state = (dc * f, dz)
         return state, state
 
-    _, after = ops.scan(step, start, slopes, reverse=True)
-    dz = after[..., units:]
-    rows = ops.reshape(h_before, (-1, units))
-    return dz, ops.matmul(ops.transpose(rows), ops.reshape(dz, (-1, 4 * units)))
+    end = (start, ops.zeros_like(gates[0]))
+    _, (_, dz) = ops.scan(step, end, (dh, *slopes), reverse=True)
+    units, sums = recurrent_kernel.shape
+    rows = ops.transpose(ops.reshape(h_before, (-1, units)))
+    return dz, ops.matmul(rows, ops.reshape(dz, (-1, sums)))
 
 
 def _torch_lstm(
