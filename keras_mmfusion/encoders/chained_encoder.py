@@ -61,6 +61,7 @@ class ChainedEncoder(Encoder):
         }
         super().__init__(parts[0].sample_shape, stages, name=name)
         self.encoders = parts
+        self.axes = parts[0].axes
 
     @property
     def causal(self) -> bool:

@@ -68,6 +68,8 @@ class IRResNetEncoder(FrameEncoder):
         Deng et al., ArcFace, arXiv 1801.07698, sec. 3 ("IR" blocks).
     """
 
+    axes = ("frames", "height", "width", "channels")
+
     def __init__(
         self,
         size: int = 40,

@@ -68,6 +68,8 @@ class MFCCEncoder(Encoder):
         is in the order of the steps, not of the channels.
     """
 
+    axes = ("steps", "coefficients")
+
     def __init__(
         self,
         features: int = 13,

@@ -80,6 +80,8 @@ class ResNeXt3DEncoder(Encoder):
         mean takes all that is left of it; padded frames change nothing.
     """
 
+    axes = ("frames", "height", "width", "channels")
+
     def __init__(
         self,
         size: int = 224,

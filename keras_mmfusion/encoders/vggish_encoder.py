@@ -57,6 +57,8 @@ class VGGishEncoder(FrameEncoder):
         the last layer, no PCA and no quantisation.
     """
 
+    axes = ("patches", "time", "bands")
+
     def __init__(
         self,
         size: Sequence[int] = (96, 64),

@@ -178,7 +178,10 @@ class GRJCA(FusionModel):
         self.output_range = output_range
         self.resample = resample
         self._seen = seen
-        self._set_sample_shapes({m: built[m].sample_shape for m in order})
+        self._set_sample_shapes(
+            {m: built[m].sample_shape for m in order},
+            {m: built[m].axes for m in order},
+        )
         self.compile()
 
     @classmethod

@@ -7,18 +7,12 @@ import keras
 
 from keras_mmfusion import registry
 from keras_mmfusion.encoders import DenseEncoder, Encoder, LSTMEncoder
-from keras_mmfusion.layers import PaddingMask, SplitAttentionFusion
+from keras_mmfusion.layers import PaddingMask
 from keras_mmfusion.models.arguments import for_each, output_size
 from keras_mmfusion.models.block_attention import attention_by_modality
 from keras_mmfusion.models.encoder_dict import encoder_order, make_encoder
 from keras_mmfusion.models.modality_outputs import ModalityOutputs
-from keras_mmfusion.models.msaf_graph import (
-    by_modality,
-    by_stream,
-    check_fusion,
-    head,
-    step_mask,
-)
+from keras_mmfusion.models.msaf_graph import head, run_fused
 from keras_mmfusion.types import Shape
 
 
@@ -28,8 +22,9 @@ class MSAF(ModalityOutputs):
 
     Every modality runs through its encoder. After the stages named by a
     fusion, the features of all modalities go through `SplitAttentionFusion`
-    and back into their encoders. The final features are concatenated for one
-    dense head, or every modality gets a head and the outputs are summed.
+    and back into their encoders. The final features, of a sequence the mean
+    over its valid steps, are concatenated for one dense head, or every
+    modality gets a head and the outputs are summed.
 
     Args:
         encoders: Modality to its `Encoder`, named like the modality, or to the
@@ -120,28 +115,7 @@ class MSAF(ModalityOutputs):
             for m, encoder in built.items()
         }
         masks = {m: PaddingMask(name=f"{m}_mask")(inputs[m]) for m in order}
-        features, reached, attention = dict(inputs), dict.fromkeys(order), {}
-        for i, arguments in enumerate(map(dict, fusions), start=1):
-            after = check_fusion(arguments, built, reached)
-            tapped, valid = {}, {}
-            for m, stage in after.items():
-                x = built[m].run(features[m], masks[m], reached[m], stage)
-                tapped[m], reached[m] = x, stage
-                valid[m] = step_mask(x, built[m].mask_after(stage, masks[m]))
-            streams = by_stream(tapped)
-            arguments.pop("after")
-            fusion = SplitAttentionFusion(
-                **arguments,
-                modalities=list(streams),
-                seed=seed,
-                name=f"fusion{i}",
-            )
-            fused, attention[fusion.name] = fusion(
-                streams, mask=by_stream(valid), return_attention=True
-            )
-            features.update(by_modality(fused, tapped))
-        for m in order:
-            features[m] = built[m].run(features[m], masks[m], reached[m], None)
+        features, attention = run_fused(built, inputs, masks, fusions, seed)
         size = output_size(num_classes, num_targets)
         outputs = head(features, size, combine, dropout, seed)
         super().__init__(inputs=inputs, outputs=outputs, name=name)

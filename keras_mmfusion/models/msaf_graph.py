@@ -1,13 +1,78 @@
 """Parts of MSAF's graph: the taps of a fusion, and the heads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from keras_mmfusion.encoders import Encoder
+from keras_mmfusion.layers import MaskedAveragePooling, SplitAttentionFusion
 from keras_mmfusion.types import Tensor
+
+
+def run_fused(
+    encoders: Mapping[str, Encoder],
+    inputs: Mapping[str, Tensor],
+    masks: Mapping[str, Tensor],
+    fusions: Sequence[Mapping[str, Any]],
+    seed: int | None,
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Final features (B, C) by modality, and the attention of every fusion.
+
+    Args:
+        encoders: Modality to encoder, as the next two.
+        inputs: Tensors of the inputs.
+        masks: Their masks.
+        fusions: See `MSAF`.
+        seed: Of the fusions' block dropout.
+    """
+    features: dict[str, Any] = dict(inputs)
+    reached: dict[str, str | None] = dict.fromkeys(encoders)
+    attention = {}
+    for i, arguments in enumerate(map(dict, fusions), start=1):
+        after = check_fusion(arguments, encoders, reached)
+        tapped, valid = {}, {}
+        for m, stage in after.items():
+            x = encoders[m].run(features[m], masks[m], reached[m], stage)
+            tapped[m], reached[m] = x, stage
+            valid[m] = step_mask(x, encoders[m].mask_after(stage, masks[m]))
+        streams = by_stream(tapped)
+        arguments.pop("after")
+        fusion = SplitAttentionFusion(
+            **arguments,
+            modalities=list(streams),
+            seed=seed,
+            name=f"fusion{i}",
+        )
+        fused, attention[fusion.name] = fusion(
+            streams, mask=by_stream(valid), return_attention=True
+        )
+        features.update(by_modality(fused, tapped))
+    for m, encoder in encoders.items():
+        x = encoder.run(features[m], masks[m], reached[m], None)
+        features[m] = as_vector(m, encoder, x, masks[m])
+    return features, attention
+
+
+def as_vector(m: str, encoder: Encoder, x: Tensor, mask: Tensor) -> Tensor:
+    """What an encoder gave, of a sequence the mean over its valid steps.
+
+    Args:
+        m: The modality.
+        encoder: Its encoder.
+        x: What the encoder gave.
+        mask: The mask of the encoder's input.
+    """
+    if len(x.shape) == 2:
+        return x
+    if len(x.shape) != 3:
+        raise ValueError(
+            "MSAF needs encoders that give a vector (B, C) or a sequence "
+            f"(B, T, C). Received for '{m}': output of shape {x.shape}"
+        )
+    valid = encoder.mask_after(list(encoder.stages)[-1], mask)
+    return MaskedAveragePooling(name=f"{m}_mean")(x, mask=valid)
 
 
 def check_fusion(
@@ -27,6 +92,11 @@ def check_fusion(
         raise ValueError(
             "A fusion needs `after`, a dict of two or more modalities to the "
             f"stage they are fused behind. Received: {dict(fusion)}"
+        )
+    if "block_channels" not in fusion:
+        raise ValueError(
+            "A fusion needs `block_channels`, the channels of a block. "
+            f"Received: {dict(fusion)}"
         )
     for m, stage in after.items():
         stages = list(encoders[m].stages) if m in encoders else []

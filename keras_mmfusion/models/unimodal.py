@@ -2,9 +2,10 @@
 
 import keras
 
+from keras_mmfusion.layers import PaddingMask
 from keras_mmfusion.models.arguments import output_size
 from keras_mmfusion.models.msaf import MSAF
-from keras_mmfusion.models.msaf_graph import Head
+from keras_mmfusion.models.msaf_graph import Head, as_vector
 
 
 def unimodal(model: MSAF, modality: str) -> keras.Model:
@@ -23,7 +24,7 @@ def unimodal(model: MSAF, modality: str) -> keras.Model:
         with the default loss and metric of `model` and Adam.
 
     Raises:
-        ValueError: If the model has no such modality.
+        ValueError: If the model is no `MSAF` or has no such modality.
 
     Example:
 
@@ -39,6 +40,11 @@ def unimodal(model: MSAF, modality: str) -> keras.Model:
     audio.fit({"audio": x}, np.arange(8), verbose=0)
     ```
     """
+    if not isinstance(model, MSAF):
+        raise ValueError(
+            "Expected an MSAF, whose encoders give what a head reads. "
+            f"Received: {type(model).__name__}"
+        )
     if modality not in model.encoders:
         raise ValueError(
             f"Expected `modality` among {model.modalities}. "
@@ -51,8 +57,10 @@ def unimodal(model: MSAF, modality: str) -> keras.Model:
         layer = Head(size, name=head)
     else:
         layer = model.get_layer(head)
+    mask = PaddingMask(name=f"{modality}_steps")(encoder.input)
+    features = as_vector(modality, encoder, encoder.output, mask)
     part = keras.Model(
-        {modality: encoder.input}, layer(encoder.output), name=modality
+        {modality: encoder.input}, layer(features), name=modality
     )
     part.compile(
         keras.optimizers.Adam(1e-3),

@@ -5,7 +5,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from keras_mmfusion.models import GRJCA, MEA, MSAF, FusionModel
+from keras_mmfusion.encoders import IRResNetEncoder, VGGishEncoder
+from keras_mmfusion.models import GRJCA, MEA, MSAF, FusionModel, unimodal
 
 SHAPES = {"audio": (None, 5), "video": (None, 6)}
 X = {
@@ -105,3 +106,19 @@ def test_steps_without_annotation_are_no_labels_of_keras_losses():
 def test_widths_by_modality_name_every_modality(model, argument, value):
     with pytest.raises(ValueError, match=f"`{argument}` is one value, or"):
         model.from_shapes(SHAPES, **{argument: {"audio": value}})
+
+
+def test_frames_of_another_size_are_named():
+    video = IRResNetEncoder(blocks=[1], widths=[4], features=4, name="video")
+    audio = VGGishEncoder(
+        channels=[[4]], units=[4], features=4, size=(8, 8), name="audio"
+    )
+    model = GRJCA({"video": video, "audio": audio}, hidden_units=4)
+    x = {"video": np.ones((1, 2, 48, 48, 3)), "audio": np.ones((1, 2, 8, 8))}
+    with pytest.raises(ValueError, match="height 48 instead of 40"):
+        model.predict(x, verbose=0)
+
+
+def test_what_is_no_msaf_has_no_unimodal_parts():
+    with pytest.raises(ValueError, match="Expected an MSAF"):
+        unimodal(mea(), "audio")

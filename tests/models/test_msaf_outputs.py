@@ -5,8 +5,14 @@ import numpy as np
 import pytest
 
 from keras_mmfusion import data, presets
-from keras_mmfusion.encoders import DenseEncoder, LSTMEncoder
-from keras_mmfusion.models import MSAF
+from keras_mmfusion.encoders import (
+    DenseEncoder,
+    Encoder,
+    LSTMEncoder,
+    TCNEncoder,
+)
+from keras_mmfusion.encoders.encoder_stage import EncoderStage
+from keras_mmfusion.models import MSAF, unimodal
 from tests.backend import numpy_of
 
 LABELS = np.array([0, 1, 2, 1])
@@ -157,3 +163,33 @@ def test_what_would_be_ambiguous_is_refused():
     encoders = {m: DenseEncoder(3, 4, name=m) for m in ("sum", "other")}
     with pytest.raises(ValueError, match='called "sum"'):
         MSAF(encoders, [], combine="none", num_classes=2)
+
+
+def test_of_a_sequence_the_head_reads_the_mean_of_the_valid_steps():
+    audio = TCNEncoder(5, [4], name="audio", seed=0)
+    facts = DenseEncoder(3, 4, name="facts", seed=0)
+    model = MSAF({"audio": audio, "facts": facts}, [], num_classes=3)
+    x = samples()
+    sequence = audio.predict(x["audio"], verbose=0)
+    counts = np.array([6, 4, 1, 6])  # a missing one has a mean of zero
+    mean = sequence.sum(axis=1) / counts[:, None]
+    vector = facts.predict(x["facts"], verbose=0)
+    kernel, bias = model.get_layer("head").get_weights()
+    expected = np.concatenate([mean, vector], axis=1) @ kernel + bias
+    logits = model.predict(x, verbose=0)
+    np.testing.assert_allclose(logits, expected, atol=1e-6)
+    alone = unimodal(model, "audio")
+    assert alone.output_shape == (None, 3)
+
+
+class Same(EncoderStage):
+    def call(self, inputs, mask=None):
+        return inputs
+
+
+@pytest.mark.once
+def test_encoders_that_give_maps_are_refused():
+    image = Encoder((4, 4, 3), {"same": Same(name="image_same")}, "image")
+    facts = DenseEncoder(3, 4, name="facts")
+    with pytest.raises(ValueError, match=r"a vector \(B, C\) or a sequence"):
+        MSAF({"facts": facts, "image": image}, [])
