@@ -81,7 +81,7 @@ class FusedModel(ModalityOutputs):
             (B, S, n, C): weight of each segment, block of the modality, and
             channel of the block, as `MSAF.explain`.
         """
-        self._check(x)
+        self._check_arrays(x)
         return attention_by_modality(self, self._attention, x)
 
     def compile(

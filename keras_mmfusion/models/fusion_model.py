@@ -106,6 +106,11 @@ class FusionModel(keras.Model):
             if y is not None:
                 self._check_labels(y, len(next(iter(x.values()))))
 
+    def _check_arrays(self, x: Any) -> None:
+        """Checks inputs that cannot be batches: those to explain."""
+        check_inputs(x, self._sample_shapes, self._axes)
+        self._check(x)
+
     def _check_labels(self, y: Any, size: int) -> None:
         """Labels of another width would broadcast, silently."""
         width = self.num_targets if self.num_classes is None else None

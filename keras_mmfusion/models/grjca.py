@@ -252,7 +252,7 @@ class GRJCA(FusionModel):
               correlation (B, d_m, d) of its channels with those of the joint
               representation; of the last step if the fusion is causal.
         """
-        self._check(x)
+        self._check_arrays(x)
         model = keras.Model(self.inputs, _plain(self._seen))
         return dict(model.predict(dict(x), verbose=0))
 

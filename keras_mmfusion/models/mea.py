@@ -216,7 +216,7 @@ class MEA(FusionModel):
 
             Maps are zero at padded steps.
         """
-        self._check(x)
+        self._check_arrays(x)
         return self._explainer(self, x, average_heads)
 
     def export(self, filepath: Any, *args: Any, **kwargs: Any) -> None:

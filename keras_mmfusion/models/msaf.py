@@ -221,7 +221,7 @@ class MSAF(ModalityOutputs):
             a channel the weights of all modalities' blocks sum to one, if the
             attention floor is zero.
         """
-        self._check(x)
+        self._check_arrays(x)
         return attention_by_modality(self, self._attention, x)
 
     def head_weight_names(self) -> list[str]:

@@ -55,7 +55,7 @@ def plot_attention_maps(
     if not columns or not rows:
         raise ValueError(
             "Expected the `self_attention` of MEA.explain(x) with one layer or "
-            f"more. Received: {dict(maps)}"
+            f"more. Received: a dict of {list(maps)}"
         )
     figure = new_figure(2.2 * len(columns) + 0.6, 2.1 * len(rows) + 0.4)
     axes = figure.subplots(len(rows), len(columns), squeeze=False)

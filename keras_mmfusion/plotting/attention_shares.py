@@ -27,6 +27,9 @@ def modality_shares(
         Modality to array (B,). The shares of a sample sum to one; they are
         NaN for a sample without any modality.
 
+    Raises:
+        ValueError: If it is not the attention of one fusion.
+
     Example:
 
     ```python
@@ -38,11 +41,23 @@ def modality_shares(
     print(modality_shares(attention)["b"])  # [0.75 0.75]
     ```
     """
+    check_attention(attention)
     shares = {m: a.sum(axis=2).mean(axis=(1, 2)) for m, a in attention.items()}
     total = np.asarray(sum(shares.values()))
     # 0 / 0 of a sample without any modality is NaN, here without a warning.
     total = np.where(total > 0, total, np.nan)
     return {m: share / total for m, share in shares.items()}
+
+
+def check_attention(attention: Mapping[str, NDArray[Any]]) -> None:
+    """Raises unless it is the attention of one fusion."""
+    shapes = {m: np.shape(a) for m, a in attention.items()}
+    if not shapes or any(len(shape) != 4 for shape in shapes.values()):
+        raise ValueError(
+            "Expected the attention of one fusion, modality to array "
+            '(B, S, n, C), such as model.explain(x)["fusion1"]. Received: '
+            f"{shapes}"
+        )
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keras_mmfusion.plotting.attention_shares import (
+    check_attention,
     class_shares,
     draw_class_shares,
 )
@@ -30,6 +31,10 @@ def plot_block_attention(
     Returns:
         A `matplotlib.figure.Figure`.
 
+    Raises:
+        ValueError: If it is not the attention of one fusion, or the labels do
+            not fit; see `class_shares`.
+
     Example:
 
     ```python
@@ -41,6 +46,7 @@ def plot_block_attention(
     plot_block_attention(attention).savefig("attention.png")
     ```
     """
+    check_attention(attention)
     figure = new_figure(width=10, height=4)
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
     blocks = np.concatenate(

@@ -64,7 +64,8 @@ def plot_representations(
         A `matplotlib.figure.Figure`.
 
     Raises:
-        ValueError: If there is no stage or vector, or the method is unknown.
+        ValueError: If there is no stage or vector, what is given does not
+            come from `explain`, or the method is unknown.
 
     Example:
 
@@ -90,6 +91,12 @@ def plot_representations(
         )
     if not stages:
         raise ValueError("Expected one stage or more. Received: none")
+    for title, seen in stages.items():
+        if not {"latent", "present"} <= seen.keys():
+            raise ValueError(
+                "Expected title to MEA.explain(x), with `latent` and "
+                f"`present`. Received: {title!r} with {list(seen)}"
+            )
     figure = new_figure(width=4.4 * len(stages), height=4.0)
     axes = figure.subplots(1, len(stages), squeeze=False)[0]
     for axis, (title, seen) in zip(axes, stages.items(), strict=True):

@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from keras_mmfusion.data import Split
 from keras_mmfusion.encoders import IRResNetEncoder, VGGishEncoder
 from keras_mmfusion.models import GRJCA, MEA, MSAF, FusionModel, unimodal
 
@@ -50,6 +51,13 @@ def test_lists_have_no_order_of_modalities(model):
     for call in (built, built.predict, built.fit, built.evaluate):
         with pytest.raises(ValueError, match=r"must be a dict.*'audio'"):
             call(arrays)
+
+
+@MODELS
+def test_arrays_are_explained_not_batches(model):
+    batches = Split(X, np.arange(4) % 2).batches(2)
+    with pytest.raises(ValueError, match="must be a dict"):
+        model().explain(batches)
 
 
 @MODELS

@@ -56,6 +56,8 @@ def test_cross_attention_by_target_and_level():
 def test_what_is_no_map_is_refused():
     with pytest.raises(ValueError, match="self_attention"):
         plot_attention_maps({})
+    with pytest.raises(ValueError, match=r"a dict of \['graph'\]"):
+        plot_attention_maps({"graph": {"exclusive": np.ones((1, 2, 2))}})
     with pytest.raises(ValueError, match="averages"):
         plot_cross_attention({"a_mixed": np.ones((1, 2, 3, 3))})
     with pytest.raises(ValueError, match="names of units"):

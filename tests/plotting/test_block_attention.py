@@ -31,3 +31,10 @@ def test_the_figure_shows_every_block_and_class(tmp_path):
     assert labels == ["zero", "one", "two"]
     figure.savefig(tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("wrong", [{}, {"fusion1": attention()}])
+def test_what_is_no_attention_of_one_fusion_is_refused(wrong):
+    for function in (modality_shares, plot_block_attention):
+        with pytest.raises(ValueError, match="attention of one fusion"):
+            function(wrong)

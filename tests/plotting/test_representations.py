@@ -47,5 +47,7 @@ def test_what_cannot_be_drawn_is_refused():
         plot_representations({"now": seen()}, "umap")
     with pytest.raises(ValueError, match="stage"):
         plot_representations({})
+    with pytest.raises(ValueError, match="`latent` and `present`"):
+        plot_representations(seen())
     with pytest.raises(ValueError, match="two or more"):
         principal_plane(np.ones((1, 3)))
