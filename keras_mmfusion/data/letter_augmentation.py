@@ -49,12 +49,12 @@ class LetterAugmentation:
 
     def __init__(
         self,
-        shift: float = 0.06,
-        zoom: float = 0.1,
-        gain: float = 0.15,
-        noise: float = 0.2,
-        crop: float = 0.08,
-        warp: float = 0.2,
+        shift: float = 0.04,
+        zoom: float = 0.06,
+        gain: float = 0.1,
+        noise: float = 0.1,
+        crop: float = 0.04,
+        warp: float = 0.12,
     ) -> None:
         self.shift = shift
         self.zoom = zoom

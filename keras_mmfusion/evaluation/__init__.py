@@ -3,6 +3,11 @@
 from keras_mmfusion.evaluation.attention_ladder import attention_ladder
 from keras_mmfusion.evaluation.baselines import baselines, with_only
 from keras_mmfusion.evaluation.directions import lower_is_better
+from keras_mmfusion.evaluation.findings import (
+    comparison_in_words,
+    corruption_in_words,
+    robustness_of_seeds,
+)
 from keras_mmfusion.evaluation.folds import pool_folds, pool_robustness
 from keras_mmfusion.evaluation.late_fusion import add_late_fusion
 from keras_mmfusion.evaluation.preset_metadata import preset_metadata
@@ -36,6 +41,8 @@ __all__ = [
     "add_late_fusion",
     "attention_ladder",
     "baselines",
+    "comparison_in_words",
+    "corruption_in_words",
     "lower_is_better",
     "pool_folds",
     "pool_robustness",
@@ -43,6 +50,7 @@ __all__ = [
     "report_videos",
     "robustness",
     "robustness_difference",
+    "robustness_of_seeds",
     "run",
     "trained_model",
     "with_only",

@@ -1,4 +1,4 @@
-"""Late fusion: unimodal networks of one run added up, as a floor."""
+"""Late fusion: unimodal networks of one run put together, as a floor."""
 
 from collections.abc import Sequence
 
@@ -11,15 +11,17 @@ from keras_mmfusion.evaluation.scoring import Array
 def add_late_fusion(
     result: Result, members: Sequence[str], name: str = "late fusion"
 ) -> ModelResult:
-    """Adds the sum of several classifiers' log-probabilities to a result.
+    """Adds the sum of classifiers' log-probabilities to a result.
 
         p = Σ_m log softmax(logits_m)
 
-    seed by seed, without a weight or anything else that is learnt. It is
-    scored and compared like the models that were trained.
+    or, for regression, the mean of the predictions, seed by seed, without a
+    weight or anything else that is learnt. It is scored and compared like the
+    models that were trained.
 
     Args:
-        result: A finished run of classifiers that return logits.
+        result: A finished run of classifiers that return logits, or of
+            regressions.
         members: Names of two or more models of the run.
         name: Name of the sum.
 
@@ -28,7 +30,7 @@ def add_late_fusion(
 
     Raises:
         ValueError: If a member is unknown, the name is taken, or the
-            predictions are not logits of classes.
+            predictions are neither logits of classes nor values.
 
     Example:
 
@@ -61,8 +63,7 @@ def add_late_fusion(
     """
     _check(result, members, name)
     models = [result.models[member] for member in members]
-    p = np.sum([_log_softmax(m.predictions) for m in models], axis=0)
-    p = p.astype(np.float32)
+    p = _joined(result.task, [m.predictions for m in models])
     scoring = result.published_scoring()
     # Nothing was trained or chosen here.
     runs = tuple(
@@ -93,6 +94,14 @@ def add_late_fusion(
     return late
 
 
+def _joined(task: str, predictions: list[Array]) -> Array:
+    if task == "regression":
+        joined = np.mean(predictions, axis=0)
+    else:
+        joined = np.sum([_log_softmax(p) for p in predictions], axis=0)
+    return joined.astype(np.float32)
+
+
 def _log_softmax(logits: Array) -> Array:
     x = logits.astype(np.float64)
     x = x - x.max(axis=-1, keepdims=True)
@@ -114,13 +123,15 @@ def _check(result: Result, members: Sequence[str], name: str) -> None:
     shapes = {m: result.models[m].predictions.shape for m in members}
     shape = next(iter(shapes.values()))
     logits = len(shape) == 3 and shape[-1] > 1
-    if result.task != "classification" or not logits:
+    fits = {"classification": logits, "regression": True}
+    if not fits.get(result.task, False):
         raise ValueError(
             "Late fusion adds logits (seeds, samples, classes) of a "
-            f"classification. Received: {shapes}, task {result.task!r}"
+            "classification, or averages values of a regression. Received: "
+            f"{shapes}, task {result.task!r}"
         )
     if len(set(shapes.values())) > 1:
         raise ValueError(
-            "All members must have the same seeds, samples and classes. "
+            "All members must have the same seeds, samples and outputs. "
             f"Received: {shapes}"
         )

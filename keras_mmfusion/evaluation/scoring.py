@@ -97,6 +97,32 @@ class OfColumn:
         return Additive(lambda y, p: statistics(y[:, k], p[:, k]), form.finish)
 
 
+class MeanOfColumns:
+    """Mean of a metric over the columns of labels and predictions (N, K)."""
+
+    def __init__(self, metric: Metric, width: int) -> None:
+        self.columns = [OfColumn(metric, k) for k in range(width)]
+
+    def __call__(self, y: Array, p: Array) -> float:
+        return float(np.mean([metric(y, p) for metric in self.columns]))
+
+    @property
+    def additive(self) -> Additive | None:
+        found = [metric.additive for metric in self.columns]
+        forms = [form for form in found if form is not None]
+        if len(forms) < len(found):
+            return None
+
+        def statistics(y: Array, p: Array) -> Array:
+            return np.concatenate([f.statistics(y, p) for f in forms], axis=1)
+
+        def finish(sums: Array) -> Array:
+            parts = np.split(sums, len(forms), axis=-1)
+            return np.mean([forms[0].finish(part) for part in parts], axis=0)
+
+        return Additive(statistics, finish)
+
+
 class OverSeeds:
     """Mean of a metric over seeds; predictions are (N, S, ...)."""
 
@@ -318,7 +344,11 @@ def _regression(p: Array, columns: Sequence[str] | None) -> dict[str, Metric]:
     if width == 1:
         return base
     names = columns or [str(k) for k in range(width)]
-    table: dict[str, Metric] = {"mae": mean_absolute_error}
+    table: dict[str, Metric] = {
+        "mae": mean_absolute_error,
+        "pearson": MeanOfColumns(pearson, width),
+        "concordance": MeanOfColumns(concordance_lin, width),
+    }
     for k, column in enumerate(names):
         for key, metric in base.items():
             table[f"{key} {column}"] = OfColumn(metric, k)

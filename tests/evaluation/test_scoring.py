@@ -3,6 +3,7 @@ import pytest
 
 from keras_mmfusion import metrics
 from keras_mmfusion.evaluation.scoring import (
+    MeanOfColumns,
     OfColumn,
     OverSeeds,
     Score,
@@ -147,6 +148,12 @@ def test_several_targets_are_scored_by_column():
     assert scores["pearson fear"] == pytest.approx(
         np.corrcoef(y[:, 1], p[:, 1])[0, 1]
     )
+    both = [metrics.concordance_lin(y[:, k], p[:, k]) for k in (0, 1)]
+    assert scores["concordance"] == pytest.approx(np.mean(both))
+    mean = MeanOfColumns(metrics.concordance_lin, 2)
+    total = mean.additive.statistics(y, p).sum(axis=0)
+    assert float(mean.additive.finish(total)) == pytest.approx(np.mean(both))
+    assert MeanOfColumns(lambda y, p: 0.0, 2).additive is None
     column = OfColumn(metrics.pearson, 1)
     interval = metrics.bootstrap_interval(column, y, p, resamples=50)
     expected = metrics.bootstrap_interval(
