@@ -33,7 +33,7 @@ def test_evaluate_preset(tmp_path):
     assert (tmp_path / "out" / "robustness.png").stat().st_size > 1000
 
 
-@pytest.mark.once
+@pytest.mark.once("torch")
 def test_your_own_data(tmp_path):
     run("your_own_data.py", tmp_path, "--epochs", "2")
     preset = tmp_path / "out" / "own" / "preset"

@@ -7,8 +7,6 @@ import pytest
 
 from tests.test_examples import EXAMPLES, run
 
-pytestmark = pytest.mark.once
-
 
 def module_of(name):
     spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
@@ -17,6 +15,7 @@ def module_of(name):
     return module
 
 
+@pytest.mark.once("torch")
 def test_fuse_your_networks(tmp_path):
     printed = run(
         "fuse_your_networks.py", tmp_path, "--samples", "64", "--epochs", "1"
@@ -25,6 +24,7 @@ def test_fuse_your_networks(tmp_path):
     assert (tmp_path / "out/attention_shares.png").stat().st_size > 1000
 
 
+@pytest.mark.once("tensorflow")
 def test_sentiment_mosei_msaf(tmp_path):
     printed = run(
         "sentiment_mosei_msaf.py",
@@ -36,6 +36,7 @@ def test_sentiment_mosei_msaf(tmp_path):
     assert (tmp_path / "out/sentiment_mosei_msaf.png").stat().st_size > 1000
 
 
+@pytest.mark.once("torch")
 def test_a_file_of_rgb_and_depth_images_gives_networks_that_fuse(tmp_path):
     example = module_of("fuse_your_networks")
     rng = np.random.default_rng(0)
