@@ -54,6 +54,7 @@ class BidirectionalLSTM(keras.layers.Layer):
         self, units: int, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        self.input_spec = keras.layers.InputSpec(ndim=3)
         self.units = units
         self.seed = seed
         self.supports_masking = True

@@ -65,6 +65,7 @@ class CausalTemporalConvolution(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.input_spec = keras.layers.InputSpec(ndim=3)
         if min(filters, kernel_size, dilation) < 1:
             raise ValueError(
                 "`filters`, `kernel_size` and `dilation` must be at least 1. "

@@ -87,9 +87,12 @@ class DecoupledGraphFusion(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         self.order = modality_order(input_shape, self.modalities, self.name)
         shapes = modality_shapes(input_shape, self.order)
-        if len({shape[-1] for shape in shapes}) > 1:
+        if len({len(s) for s in shapes} | {2}) > 1 or (
+            len({s[-1] for s in shapes}) > 1
+        ):
             raise ValueError(
-                "All modalities must have the same width. Received: "
+                "All modalities must be vectors (batch, width) of the same "
+                "width. Received: "
                 f"{dict(zip(self.order, shapes, strict=True))}"
             )
         count = len(self.order)

@@ -66,6 +66,7 @@ class LSTM(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.input_spec = keras.layers.InputSpec(ndim=3)
         if units < 1:
             raise ValueError(
                 f"`units` must be at least 1. Received: units={units}"

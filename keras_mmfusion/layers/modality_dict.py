@@ -4,7 +4,7 @@ The order is the one given by name, else sorted by name; a dict's own order
 never matters. A list keeps its order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_mmfusion.types import Shape
@@ -69,7 +69,23 @@ def as_list(values: Any, order: Sequence[Any]) -> list[Any]:
         raise ValueError(
             f"Expected {len(order)} modalities. Received: {len(values)}."
         )
-    return [values[key] for key in order]
+    chosen = {key: values[key] for key in order}
+    check_batch_sizes(chosen)
+    return list(chosen.values())
+
+
+def check_batch_sizes(values: Mapping[Any, Any]) -> None:
+    """Raises for tensors of unlike batches: one of 1 would broadcast."""
+    sizes = {
+        key: x.shape[0]
+        for key, x in values.items()
+        if len(getattr(x, "shape", ())) > 0
+    }
+    if len({n for n in sizes.values() if n is not None}) > 1:
+        raise ValueError(
+            "All modalities must hold the same samples. Received batch sizes: "
+            f"{sizes}"
+        )
 
 
 def like_inputs(inputs: Any, order: Sequence[Any], values: list[Any]) -> Any:

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.feed_forward import FeedForward, layer_norm
+from keras_mmfusion.layers.modality_dict import check_batch_sizes
 from keras_mmfusion.layers.predictive_self_attention import check_heads
 from keras_mmfusion.ops.attention import (
     join_heads,
@@ -130,6 +131,7 @@ class ModalityReinforcement(keras.layers.Layer):
     ) -> Any:
         if source is None:
             source, source_mask = target, target_mask
+        check_batch_sizes({"target": target, "source": source})
         x, s = self.target_norm(target), self.source_norm(source)
         query = split_heads(self.query(x), self.num_heads)
         key = split_heads(self.key(s), self.num_heads)

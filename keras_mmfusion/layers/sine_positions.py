@@ -37,6 +37,7 @@ class SinePositions(keras.layers.Layer):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.input_spec = keras.layers.InputSpec(ndim=3)
         self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
