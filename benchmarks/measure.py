@@ -55,6 +55,7 @@ def main(cases: Mapping[str, Case], description: str | None, name: str) -> None:
         "--backends", nargs="+", choices=BACKENDS, default=[*BACKENDS]
     )
     parser.add_argument("--seconds", type=float, default=20, help="per timing")
+    parser.add_argument("--rounds", type=int, default=5, help="at least")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--tiny", action="store_true", help="tiny sizes")
     parser.add_argument("--out", type=Path, default=RESULTS / f"{name}.json")
@@ -84,6 +85,7 @@ def _measurements(
         command = [sys.executable, "-m", module, "--cases", name]
         command += ["--backends", backend, "--measure", measure]
         command += ["--seconds", str(arguments.seconds)]
+        command += ["--rounds", str(arguments.rounds)]
         command += ["--threads", str(arguments.threads)]
         command += ["--tiny"] * arguments.tiny
         threads = str(arguments.threads)
@@ -130,17 +132,17 @@ def _measure(case: Case, arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.measure == "counts":
         return _counts(case.ours(arguments.tiny))
     if arguments.measure == "times":
-        return _times(case, arguments.tiny, arguments.seconds)
+        return _times(case, arguments)
     make = case.plain if arguments.measure == "plain_memory" else case.ours
     return _memory(make, arguments.tiny)
 
 
-def _times(case: Case, tiny: bool, seconds: float) -> dict[str, Any]:
+def _times(case: Case, arguments: argparse.Namespace) -> dict[str, Any]:
     import torch
 
-    sides = {"ours": case.ours(tiny)}
+    sides = {"ours": case.ours(arguments.tiny)}
     if case.plain:
-        sides["plain"] = case.plain(tiny)
+        sides["plain"] = case.plain(arguments.tiny)
     a = torch.rand(1024, 1024)
     block = torch.rand(2**24)
     target = torch.empty_like(block)
@@ -153,8 +155,8 @@ def _times(case: Case, tiny: bool, seconds: float) -> dict[str, Any]:
         job()
     rounds: list[dict[str, dict[str, float]]] = []
     start = time.perf_counter()
-    while len(rounds) < 5 or (
-        time.perf_counter() - start < seconds and len(rounds) < 99
+    while len(rounds) < arguments.rounds or (
+        time.perf_counter() - start < arguments.seconds and len(rounds) < 99
     ):
         rounds.append({name: _clocked(job) for name, job in jobs.items()})
     return {

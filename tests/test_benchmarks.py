@@ -15,10 +15,12 @@ from keras_mmfusion.layers import (
 )
 from keras_mmfusion.models import MSAF
 from tests.backend import call, relative_error
+from tests.models.mea_example import config, inputs, labels, model_of
+from tests.plain_mea import by_reference_name
 
 torch = pytest.importorskip("torch")
 
-from benchmarks import tables  # noqa: E402
+from benchmarks import plain_torch_mea, tables  # noqa: E402
 from benchmarks.plain_torch_grjca import GRJCA  # noqa: E402
 from benchmarks.plain_torch_msaf import MSAF as PLAIN_MSAF  # noqa: E402
 from benchmarks.plain_torch_msaf import MoseiNetwork  # noqa: E402
@@ -85,6 +87,40 @@ def test_plain_grjca_equals_our_layer():
     for name, e in zip(x, expected, strict=True):
         # The gates' temperature of 0.1 magnifies rounding.
         assert relative_error(ours[name], e.numpy()) < 1e-4
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="backends agree, see models"
+)
+def test_plain_mea_and_its_loss_equal_our_model():
+    torch.manual_seed(0)
+    c = config(exclusive_layers=2, agnostic_layers=2)
+    plain = plain_torch_mea.MEA(
+        c.input_widths,
+        c.width,
+        c.latent,
+        c.heads,
+        mix=c.mix,
+        exclusive_layers=2,
+        dropouts=(0.0, 0.0),
+        ends=(0.0, 0.0),
+        taps=c.kernel_sizes,
+    )
+    for parameter in plain.parameters():
+        # Biases too, which otherwise are zero in places.
+        if parameter.requires_grad:
+            torch.nn.init.normal_(parameter, std=0.3)
+    model = model_of(c, by_reference_name(plain, c.modalities))
+    # The last two samples lack a modality, which plain PyTorch cannot.
+    x = {m: v[:2] for m, v in inputs(padding=2).items()}
+    y = labels(c)[:2]
+    found = model.predict(x, verbose=0)
+    assert relative_error(found, run_plain(plain, x.values())) < 1e-5
+    expected = plain_torch_mea.loss(
+        run_plain(plain, x.values(), training=True), torch.from_numpy(y)
+    )
+    loss = model.test_on_batch(x, y, return_dict=True)["loss"]
+    assert loss == pytest.approx(float(expected), rel=1e-5)
 
 
 def measured(benchmark, case, what):

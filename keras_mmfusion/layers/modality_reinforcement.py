@@ -11,11 +11,16 @@ from keras_mmfusion.layers.predictive_self_attention import check_heads
 from keras_mmfusion.ops.attention import (
     join_heads,
     masked_softmax,
-    scaled_products,
+    products,
     split_heads,
     valid_map,
+    weighted_sums,
 )
 from keras_mmfusion.ops.masking import mask_steps
+from keras_mmfusion.ops.recomputed_attention import (
+    few_maps,
+    recomputed_attention,
+)
 from keras_mmfusion.registry import register
 from keras_mmfusion.types import Shape, Tensor
 
@@ -28,7 +33,8 @@ class ModalityReinforcement(keras.layers.Layer):
 
     with queries Q from LN(t), keys K and values V from LN'(s), and F two
     dense layers, 4 d wide in between, with GeLU. Source and target may have
-    different lengths. Without a valid source step, y = LN(t).
+    different lengths. Without a valid source step, y = LN(t). In training many
+    maps are not kept: the gradient makes each anew, a few at a time.
 
     Args:
         num_heads: Number of heads; must divide d.
@@ -133,12 +139,25 @@ class ModalityReinforcement(keras.layers.Layer):
             source, source_mask = target, target_mask
         check_batch_sizes({"target": target, "source": source})
         x, s = self.target_norm(target), self.source_norm(source)
-        query = split_heads(self.query(x), self.num_heads)
-        key = split_heads(self.key(s), self.num_heads)
-        value = split_heads(self.value(s), self.num_heads)
-        attention = masked_softmax(scaled_products(query, key), source_mask)
-        kept = self.dropout(ops.cast(attention, x.dtype), training=training)
-        context = self.context(join_heads(ops.matmul(kept, value)))
+        query = self.query(x)
+        query = query * (query.shape[-1] // self.num_heads) ** -0.5
+        query, key, value = (
+            split_heads(y, self.num_heads)
+            for y in (query, self.key(s), self.value(s))
+        )
+        attention = None
+        keep = return_attention or few_maps(query, key)
+        if training and not keep:
+            seed = self.dropout.seed_generator if self.rate else None
+            context = recomputed_attention(
+                query, key, value, source_mask, self.rate, seed
+            )
+        else:
+            attention = masked_softmax(products(query, key), source_mask)
+            kept = ops.cast(attention, x.dtype)
+            kept = self.dropout(kept, training=training)
+            context = weighted_sums(kept, value)
+        context = self.context(join_heads(context))
         residual = x + self.context_dropout(context, training=training)
         y = self.feed(residual, training=training)
         if source_mask is not None:

@@ -9,11 +9,17 @@ from keras_mmfusion.layers.feed_forward import FeedForward, gelu, layer_norm
 from keras_mmfusion.ops.attention import (
     join_heads,
     masked_softmax,
-    scaled_products,
+    products,
     split_heads,
     valid_map,
+    weighted_sums,
 )
+from keras_mmfusion.ops.map_convolution import convolved_products
 from keras_mmfusion.ops.masking import mask_steps
+from keras_mmfusion.ops.recomputed_attention import (
+    few_maps,
+    recomputed_attention,
+)
 from keras_mmfusion.registry import register
 from keras_mmfusion.types import Shape, Tensor
 
@@ -25,8 +31,8 @@ CHAINS = ("logits", "mixed")
 class PredictiveSelfAttention(keras.layers.Layer):
     """Multi-head self-attention with predicted attention maps.
 
-    With x = LN(z), K heads of width d_k, S = Q Kᵀ / sqrt(d_k) and the maps L
-    that the layer before handed on,
+    With x = LN(z), K heads of width d_k, S = Q Kᵀ / sqrt(d_k) and L the same
+    of the layer before,
 
         P = GeLU(conv3x3(L))                              K to K channels
         A = softmax(μ P + (1 - μ) softmax(S))             mixing="paper"
@@ -42,31 +48,35 @@ class PredictiveSelfAttention(keras.layers.Layer):
         mixing: "paper" as printed: over many steps the softmax of a softmax
             is almost uniform, so the predicted map decides. "logits" mixes
             before the one softmax.
-        chain: What is handed on: "logits" (S), or "mixed", what the outer
-            softmax is taken of.
+        chain: What L is: "logits", S of the layer before, or "mixed", what
+            its outer softmax was taken of. Only "mixed" keeps maps in memory:
+            S is handed on as Q and K, the convolution of their product is a
+            product again, and in training many maps are not kept but made
+            anew for the gradient, a few at a time.
         dropout: Rate of dropout on the map A.
         residual_dropout: Rate of dropout on A V W_o and on F.
         seed: Integer seed of the dropouts, or `None`.
 
     Call arguments:
         inputs: z, float tensor of shape (B, T, d).
-        previous: L, the second output of the layer before, (B, K, T, T), or
-            `None`. The convolution exists if the layer is built with it.
+        previous: The second output of the layer before, or `None`. The
+            convolution exists if the layer is built with it.
         mask: Boolean tensor of shape (B, T), true up to the length of the
             sample; `None` for all valid.
         training: Whether to drop.
         return_attention: Also return what A was made of.
 
     Returns:
-        A pair: y, float tensor (B, T, d), zero at padded steps, and the maps
-        for the next layer, (B, K, T, T) float, zero in rows and columns of
-        padded steps. With `return_attention` also a dict of such maps,
-        float32, axis 2 the queries: "used", A; "current", softmax(S); and
-        "predicted", P, if there are maps of a layer before.
+        A pair of float tensors, zero at padded steps: y, (B, T, d), and what
+        the next layer makes L of: the scaled Q and K, (B, T, 2 d), or with
+        chain="mixed" L itself, (B, K, T, T). With `return_attention` also a
+        dict of maps (B, K, T, T), float32, axis 2 the queries: "used", A;
+        "current", softmax(S); and "predicted", P, if there is a layer before.
 
     Raises:
-        ValueError: If an argument is out of range, K does not divide d, or
-            maps are passed to a layer that was built without.
+        ValueError: If an argument is out of range, K does not divide d,
+            `previous` is from another kind of layer, or is passed to a layer
+            that was built without.
 
     Example:
 
@@ -75,10 +85,10 @@ class PredictiveSelfAttention(keras.layers.Layer):
     import keras_mmfusion as mmf
 
     x = np.random.normal(size=(2, 6, 8)).astype("float32")
-    y, maps = mmf.layers.PredictiveSelfAttention(num_heads=2)(x)
+    y, handed_on = mmf.layers.PredictiveSelfAttention(num_heads=2)(x)
     layer = mmf.layers.PredictiveSelfAttention(num_heads=2, mix=0.25)
-    y, maps = layer(y, previous=maps)
-    print(y.shape, maps.shape)  # (2, 6, 8) (2, 2, 6, 6)
+    y, handed_on = layer(y, previous=handed_on)
+    print(y.shape, handed_on.shape)  # (2, 6, 8) (2, 6, 16)
     ```
 
     Reference:
@@ -131,20 +141,32 @@ class PredictiveSelfAttention(keras.layers.Layer):
             )
             layer.build(inputs_shape)
             setattr(self, name, layer)
-        self.predict = None
+        self.predict: Any = None
         if previous_shape is not None:
+            self._check_previous(previous_shape, width)
             self.predict = keras.layers.Conv2D(
                 self.num_heads,
                 3,
                 padding="same",
                 data_format="channels_last",
-                activation=gelu,
                 name="predict",
                 dtype=self.dtype_policy,
             )
             self.predict.build((None, None, None, self.num_heads))
         self.feed.build(inputs_shape)
         self.built = True
+
+    def _check_previous(self, shape: Shape, width: int) -> None:
+        mixed = self.chain == "mixed"
+        rank, axis = (4, 1) if mixed else (3, 2)
+        size = self.num_heads if mixed else 2 * width
+        if len(shape) != rank or shape[axis] != size:
+            raise ValueError(
+                "`previous` is the second output of a layer with the same "
+                f"`num_heads`, width and chain='{self.chain}'. Received: "
+                f"num_heads={self.num_heads}, width {width}, and `previous` "
+                f"of shape {tuple(shape)}"
+            )
 
     def call(
         self,
@@ -154,55 +176,98 @@ class PredictiveSelfAttention(keras.layers.Layer):
         training: bool | None = None,
         return_attention: bool = False,
     ) -> Any:
-        x = self.norm(inputs)
-        query, key, value = (
-            split_heads(project(x), self.num_heads)
-            for project in (self.query, self.key, self.value)
-        )
-        logits = scaled_products(query, key)
-        predicted = self._predicted(previous)
-        mixed = self._mixed(logits, predicted, mask)
-        attention = masked_softmax(mixed, mask)
-        kept = self.dropout(ops.cast(attention, x.dtype), training=training)
-        context = self.context(join_heads(ops.matmul(kept, value)))
-        residual = x + self.context_dropout(context, training=training)
-        output = mask_steps(self.feed(residual, training=training), mask)
-        maps = ops.cast(mixed if self.chain == "mixed" else logits, x.dtype)
-        maps = valid_map(maps, mask, mask)
-        if not return_attention:
-            return output, maps
-        seen = {"used": attention, "current": masked_softmax(logits, mask)}
-        if predicted is not None:
-            seen["predicted"] = predicted
-        return (
-            output,
-            maps,
-            {k: valid_map(v, mask, mask) for k, v in seen.items()},
-        )
-
-    def _predicted(self, previous: Tensor | None) -> Tensor | None:
-        """P, from the maps of the layer before; `None` in a first layer."""
-        if previous is None:
-            return None
-        if self.predict is None:
+        if previous is not None and self.predict is None:
             raise ValueError(
                 f"Layer '{self.name}' was built as a first layer, without "
                 "`previous`, and has no convolution for it. Make a layer of "
                 "its own for every position in the stack."
             )
-        image = self.predict(ops.transpose(previous, (0, 2, 3, 1)))
-        return ops.cast(ops.transpose(image, (0, 3, 1, 2)), "float32")
+        x = self.norm(inputs)
+        query = self.query(x)
+        query = query * (query.shape[-1] // self.num_heads) ** -0.5
+        key = self.key(x)
+        handed_on = mask_steps(ops.concatenate([query, key], axis=-1), mask)
+        parts = [
+            split_heads(y, self.num_heads) for y in (query, key, self.value(x))
+        ]
+        seen: dict[str, Tensor] = {}
+        keep = return_attention or self.chain == "mixed" or few_maps(*parts[:2])
+        if training and not keep:
+            context = self._recomputed(parts, previous, mask)
+        else:
+            context, maps, seen = self._attended(
+                parts, previous, mask, training
+            )
+            handed_on = maps if self.chain == "mixed" else handed_on
+        context = self.context(join_heads(context))
+        residual = x + self.context_dropout(context, training=training)
+        output = mask_steps(self.feed(residual, training=training), mask)
+        if not return_attention:
+            return output, handed_on
+        seen = {k: valid_map(v, mask, mask) for k, v in seen.items()}
+        return output, handed_on, seen
 
-    def _mixed(
-        self, logits: Tensor, predicted: Tensor | None, mask: Tensor | None
+    def _recomputed(
+        self, parts: list[Tensor], previous: Tensor | None, mask: Tensor | None
     ) -> Tensor:
-        """What the outer softmax is taken of."""
-        if predicted is None:
-            return logits
-        current = ops.cast(logits, "float32")
-        if self.mixing == "paper":
-            current = masked_softmax(logits, mask)
-        return self.mix * predicted + (1.0 - self.mix) * current
+        """A V in training, where keeping maps would need much memory."""
+        query, key, value = parts
+        return recomputed_attention(
+            query,
+            key,
+            value,
+            mask,
+            self.rate,
+            self.dropout.seed_generator if self.rate else None,
+            None if previous is None else self._factors(previous),
+            self.mix,
+            self.mixing,
+        )
+
+    def _attended(
+        self,
+        parts: list[Tensor],
+        previous: Tensor | None,
+        mask: Tensor | None,
+        training: bool | None,
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """A V, what the outer softmax is taken of, and the maps to show."""
+        query, key, value = parts
+        scores = ops.cast(products(query, key), "float32")
+        seen = {"current": masked_softmax(scores, mask)}
+        mixed = scores
+        if previous is not None:
+            seen["predicted"] = self._predicted(previous)
+            current = seen["current"] if self.mixing == "paper" else scores
+            mixed = self.mix * seen["predicted"] + (1.0 - self.mix) * current
+        seen["used"] = masked_softmax(mixed, mask)
+        kept = ops.cast(seen["used"], value.dtype)
+        kept = self.dropout(kept, training=training)
+        maps = valid_map(ops.cast(mixed, value.dtype), mask, mask)
+        return weighted_sums(kept, value), maps, seen
+
+    def _predicted(self, previous: Tensor) -> Tensor:
+        """P, float32, from what the layer before handed on."""
+        if self.chain == "logits":
+            image = products(*self._factors(previous))
+        else:
+            image = self.predict(ops.transpose(previous, (0, 2, 3, 1)))
+            image = ops.transpose(image, (0, 3, 1, 2))
+        return gelu(ops.cast(image, "float32"))
+
+    def _factors(self, previous: Tensor) -> tuple[Tensor, Tensor]:
+        """Two tensors whose product is the convolution of the maps L."""
+        query, key = (
+            split_heads(x, self.num_heads)
+            for x in ops.split(previous, 2, axis=-1)
+        )
+        kernel, bias = self.predict.kernel, self.predict.bias
+        return convolved_products(
+            query,
+            key,
+            ops.cast(kernel, query.dtype),
+            ops.cast(bias, query.dtype),
+        )
 
     def compute_mask(
         self, inputs: Tensor, previous: Any = None, mask: Any = None
@@ -217,15 +282,18 @@ class PredictiveSelfAttention(keras.layers.Layer):
         training: bool | None = None,
         return_attention: bool = False,
     ) -> Any:
-        batch, steps, _ = inputs.shape
+        batch, steps, width = inputs.shape
         shape = (batch, self.num_heads, steps, steps)
         y = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
-        maps = keras.KerasTensor(shape, dtype=self.compute_dtype)
+        handed_on = keras.KerasTensor(
+            shape if self.chain == "mixed" else (batch, steps, 2 * width),
+            dtype=self.compute_dtype,
+        )
         if not return_attention:
-            return y, maps
+            return y, handed_on
         names = ["used", "current"] + ["predicted"] * (previous is not None)
         seen = {n: keras.KerasTensor(shape, dtype="float32") for n in names}
-        return y, maps, seen
+        return y, handed_on, seen
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from keras_mmfusion.layers import ModalityReinforcement
+from keras_mmfusion.ops import recomputed_attention
 from tests.backend import call, input_gradients, numpy_of, relative_error
 from tests.layers.mea_example import MASKS, WEIGHTS, longer, sequences
 from tests.reference.mea_layers import layer_norm, reinforce
@@ -56,13 +57,32 @@ def test_more_padding_changes_nothing(layer):
     assert not numpy_of(more)[:, 5:].any()
 
 
-def test_a_missing_source_gets_finite_gradients(layer):
-    grads = input_gradients(
-        lambda t: keras.ops.sum(layer(t["t"], source=t["s"], **BOTH) ** 2),
-        {"t": X["text"], "s": X["audio"]},
-    )
+def test_a_missing_source_gets_finite_gradients_in_training_too(
+    layer, monkeypatch
+):
+    monkeypatch.setattr(recomputed_attention, "CHUNK", 1)
+
+    def total(training):
+        return lambda t: keras.ops.sum(
+            layer(t["t"], source=t["s"], training=training, **BOTH) ** 2
+        )
+
+    inputs = {"t": X["text"], "s": X["audio"]}
+    grads = input_gradients(total(False), inputs)
     assert np.isfinite(grads["t"]).all()
     assert not grads["s"][1].any()
+    # There, maps are not kept but made again.
+    for name, found in input_gradients(total(True), inputs).items():
+        np.testing.assert_allclose(found, grads[name], atol=1e-5)
+
+
+@pytest.mark.parametrize("chunk", [1, 2**17])
+def test_dropout_hides_parts_of_the_map_in_training_alone(chunk, monkeypatch):
+    monkeypatch.setattr(recomputed_attention, "CHUNK", chunk)
+    made = ModalityReinforcement(2, dropout=0.5, seed=0)
+    plain = numpy_of(made(X["text"], source=X["audio"]))
+    dropped = numpy_of(made(X["text"], source=X["audio"], training=True))
+    assert np.abs(plain - dropped).max() > 1e-3
 
 
 def test_wrong_sizes_are_refused():

@@ -1,0 +1,102 @@
+"""Outputs and gradients against automatic differentiation with all maps."""
+
+import weakref
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_mmfusion.ops import recomputed_attention as module
+from keras_mmfusion.ops.attention import masked_softmax, products, weighted_sums
+from keras_mmfusion.ops.map_dropout import kept, map_seeds
+from tests.backend import input_gradients, numpy_of, relative_error
+
+BATCH, HEADS, STEPS, KEYS = 3, 2, 4, 5
+MASK = np.arange(KEYS) < np.array([[5], [3], [1]])
+RATE, MIX, STATE = 0.3, 0.4, np.array([5, 1], "int32")
+
+
+class Drawn:
+    """In place of a `SeedGenerator`: always the same."""
+
+    def next(self):
+        return STATE
+
+
+def arrays(predicted):
+    rng = np.random.default_rng(0)
+    sizes = {"query": (3, STEPS), "key": (3, KEYS), "value": (2, KEYS)}
+    if predicted:
+        sizes |= {"drawn_query": (7, STEPS), "drawn_key": (7, KEYS)}
+    return {
+        name: rng.normal(size=(BATCH, HEADS, *size)).astype("float32")
+        for name, size in sizes.items()
+    }
+
+
+def with_maps(query, key, value, drawn_query=None, drawn_key=None, mixing=""):
+    mixed = current = products(query, key)
+    if drawn_query is not None:
+        predicted = ops.gelu(products(drawn_query, drawn_key), False)
+        if mixing == "paper":
+            current = masked_softmax(current, MASK)
+        mixed = MIX * predicted + (1 - MIX) * current
+    shares = masked_softmax(mixed, MASK)
+    mask = kept(map_seeds(STATE, BATCH * HEADS), STEPS, KEYS, RATE)
+    mask = ops.reshape(ops.cast(mask, "float32"), shares.shape)
+    return weighted_sums(shares * mask / (1 - RATE), value)
+
+
+def recomputed(query, key, value, *drawn, mixing="paper"):
+    return module.recomputed_attention(
+        query, key, value, MASK, RATE, Drawn(), drawn or None, MIX, mixing
+    )
+
+
+# All maps at once, one after the other, and two at a time.
+@pytest.mark.parametrize("chunk", [2**17, 1, 2 * STEPS * KEYS])
+@pytest.mark.parametrize("mixing", [None, "paper", "logits"])
+def test_equals_attention_with_maps(monkeypatch, chunk, mixing):
+    monkeypatch.setattr(module, "CHUNK", chunk)
+    x = arrays(mixing)
+    weights = np.random.default_rng(1).normal(size=(BATCH, HEADS, 2, STEPS))
+    weights = ops.convert_to_tensor(weights.astype("float32"))
+
+    def total(function):
+        # Under JAX a dict comes back sorted.
+        return lambda t: ops.sum(
+            function(*[t[name] for name in x], mixing=mixing) * weights
+        )
+
+    tensors = {k: ops.convert_to_tensor(v) for k, v in x.items()}
+    assert float(numpy_of(total(recomputed)(tensors))) == pytest.approx(
+        float(numpy_of(total(with_maps)(tensors))), rel=1e-5
+    )
+    found = input_gradients(total(recomputed), x)
+    for name, gradient in input_gradients(total(with_maps), x).items():
+        assert relative_error(found[name], gradient) < 1e-5, name
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="counts PyTorch's references"
+)
+def test_nothing_outlives_the_outputs():
+    x = ops.convert_to_tensor(arrays(False)["query"]).requires_grad_()
+    query = x * 1
+    y = module.recomputed_attention(query, x, x)
+    seen = weakref.ref(query)
+    del query
+    assert seen() is not None
+    del y
+    assert seen() is None
+
+
+def test_half_precision_keeps_its_type_and_its_softmax_exact():
+    x = {k: ops.cast(v, "bfloat16") for k, v in arrays(False).items()}
+    y = module.recomputed_attention(**x, key_mask=MASK)
+    assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
+    exact = module.recomputed_attention(
+        **{k: ops.cast(v, "float32") for k, v in x.items()}, key_mask=MASK
+    )
+    assert relative_error(ops.cast(y, "float32"), numpy_of(exact)) < 2e-2
