@@ -8,6 +8,10 @@ from keras_mmfusion.encoders import DenseEncoder, TCNEncoder
 from keras_mmfusion.evaluation import attention_ladder
 from keras_mmfusion.models import GRJCA
 
+# Layers and models are tested under each backend; eight networks a test are
+# many to compile.
+pytestmark = pytest.mark.once("torch")
+
 
 def encoders(seed):
     return {

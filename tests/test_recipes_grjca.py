@@ -1,0 +1,49 @@
+"""The recipes of trained GRJCA presets on small slices of their data."""
+
+import pytest
+
+from keras_mmfusion import data, evaluation, models, presets
+from tests.test_recipes import load_recipe
+
+pytestmark = pytest.mark.once("torch")
+LADDER = {"grjca", "hierarchical", "rjca", "late fusion"}
+ONE = {"missing modality": (1.0,)}
+
+
+def few_rungs(*args, **kwargs):
+    """Without those that are compared and nothing else: they take time."""
+    builds = evaluation.attention_ladder(*args, **kwargs)
+    return {k: v for k, v in builds.items() if k not in ("jca", "concat")}
+
+
+def test_av_digits(tmp_path, monkeypatch):
+    recipe = load_recipe("grjca_av_digits")
+    for name, value in {
+        "CHANNELS": [16, 16, 16],
+        "IMAGE_UNITS": [16, 16],
+        "BATCH": 12,
+        "SEVERITIES": ONE,
+        "COMPARED": recipe.COMPARED[:3],
+        "attention_ladder": few_rungs,
+    }.items():
+        monkeypatch.setattr(recipe, name, value)
+    digits = data.load("av_digits")
+    small = data.MultimodalDataset(
+        digits.train.subset(range(180)),
+        digits.valid.subset(range(60)),
+        digits.test.subset(range(90)),
+        digits.name,
+        digits.task,
+    )
+    result = recipe.train(
+        small, tmp_path / "preset", tmp_path / "work", seeds=2, epochs=3
+    )
+    assert set(result.models) == {*LADDER, "audio", "image"}
+    learnt = result.models["grjca"].scores["accuracy"].mean
+    assert learnt > 0.3  # chance is 0.1
+    assert presets.verify_preset(tmp_path / "preset").trained
+    card = (tmp_path / "preset" / "README.md").read_text()
+    assert "grjca minus rjca" in card
+    assert "missing modality of image: area" in card
+    model = models.GRJCA.from_preset(tmp_path / "preset")
+    assert model.resample == "audio"
