@@ -89,9 +89,7 @@ def test_plain_grjca_equals_our_layer():
         assert relative_error(ours[name], e.numpy()) < 1e-4
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="backends agree, see models"
-)
+@pytest.mark.once("torch")  # Backends agree, see models.
 def test_plain_mea_and_its_loss_equal_our_model():
     torch.manual_seed(0)
     c = config(exclusive_layers=2, agnostic_layers=2)

@@ -131,6 +131,11 @@ def test_the_layer_before_is_trained_unless_mix_is_zero(mix):
         {"before": HANDED_ON},
     )
     assert (np.abs(grads["before"]).max() > 1e-4) == (mix > 0)
+    # Nor does its own convolution matter then, so it gets no gradient.
+    y = numpy_of(call(second, X, previous=HANDED_ON, mask=MASK)[0])
+    second.predict.kernel.assign(second.predict.kernel + 1.0)
+    z = numpy_of(call(second, X, previous=HANDED_ON, mask=MASK)[0])
+    assert (np.abs(z - y).max() > 1e-4) == (mix > 0)
 
 
 def test_a_missing_sequence_is_zero_with_finite_gradients(training):
