@@ -115,7 +115,10 @@ def main() -> None:
         print("Data: the packaged digits, real recordings and images.")
         data, networks, taps = digits(arguments.samples)
     else:
-        data, networks, taps = rgb_depth(arguments.data)
+        try:
+            data, networks, taps = rgb_depth(arguments.data)
+        except (OSError, KeyError, ValueError) as error:
+            parser.error(f"{arguments.data} does not fit --help: {error}")
     (x, y), (x_test, y_test) = data["train"], data["test"]
 
     for m, network in networks.items():
