@@ -261,13 +261,16 @@ def robustness(
         )
         curves.append(curve)
         if verbose:
-            seconds = time.monotonic() - start
-            print(
-                f"{corruption}, {modality}: {name} {clean:.3f} to "
-                f"{mean[-1]:.3f}, area {curve.area:.3f}  {seconds:.1f} s",
-                flush=True,
-            )
+            _print_curve(curve, name, time.monotonic() - start)
     return Robustness(name, clean, len(part), repeats, seed, tuple(curves))
+
+
+def _print_curve(curve: Curve, name: str, seconds: float) -> None:
+    print(
+        f"{curve.corruption}, {curve.modality}: {name} {curve.mean[0]:.3f} to "
+        f"{curve.mean[-1]:.3f}, area {curve.area:.3f}  {seconds:.1f} s",
+        flush=True,
+    )
 
 
 def _deviation_of(values: list[float]) -> float:

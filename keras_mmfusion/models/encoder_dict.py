@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import keras
+
 from keras_mmfusion import registry
 from keras_mmfusion.encoders import Encoder
 
@@ -36,3 +38,11 @@ def make_encoder(modality: str, encoder: Any) -> Encoder:
             f"are saved under that name. Received: name='{encoder.name}'"
         )
     return encoder
+
+
+def input_of(encoders: Mapping[str, Encoder]) -> dict[str, Any]:
+    """A symbolic input for every encoder, named like its modality."""
+    return {
+        m: keras.Input(encoder.sample_shape, name=m)
+        for m, encoder in encoders.items()
+    }

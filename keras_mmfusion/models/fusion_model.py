@@ -45,6 +45,14 @@ class FusionModel(keras.Model):
         self._sample_shapes = {k: tuple(v) for k, v in shapes.items()}
         self._axes = dict(axes or {})
 
+    def _set_encoders(self, encoders: Mapping[str, Any]) -> None:
+        """Encoder by modality, in the order of the config."""
+        self.encoders = dict(encoders)
+        self._set_sample_shapes(
+            {m: e.sample_shape for m, e in encoders.items()},
+            {m: e.axes for m, e in encoders.items()},
+        )
+
     @property
     def sample_shapes(self) -> dict[str, Shape]:
         """Modality to the shape of one sample, `None` for any length."""

@@ -13,7 +13,11 @@ from keras_mmfusion.layers import GatedJointCrossAttention
 from keras_mmfusion.losses import ConcordanceLoss
 from keras_mmfusion.metrics import ConcordanceCorrelation
 from keras_mmfusion.models.arguments import for_each, output_size
-from keras_mmfusion.models.encoder_dict import encoder_order, make_encoder
+from keras_mmfusion.models.encoder_dict import (
+    encoder_order,
+    input_of,
+    make_encoder,
+)
 from keras_mmfusion.models.fusion_model import FusionModel
 from keras_mmfusion.models.grjca_graph import encode, grid_steps
 from keras_mmfusion.models.grjca_stream import GRJCAStream
@@ -146,42 +150,28 @@ class GRJCA(FusionModel):
             seed=seed,
             name="fusion",
         )
-        head = SequenceHead(
-            hidden_units,
-            output_size(num_classes, num_targets),
-            output_range if num_classes is None else None,
-            per_step,
-            name="head",
-        )
+        size = output_size(num_classes, num_targets)
+        bound = output_range if num_classes is None else None
+        head = SequenceHead(hidden_units, size, bound, per_step, name="head")
 
         # === Functional Model ===
-        inputs = {
-            m: keras.Input(encoder.sample_shape, name=m)
-            for m, encoder in built.items()
-        }
+        inputs = input_of(built)
         features, masks = encode(built, inputs, resample)
         fused, seen = fusion(features, mask=masks, return_attention=True)
-        joined = keras.layers.Concatenate(name="joined")(
-            [fused[m] for m in order]
-        )
+        join = keras.layers.Concatenate(name="joined")
         valid = any_mask([masks[m] for m in order])
-        outputs = head(joined, mask=valid)
+        outputs = head(join([fused[m] for m in order]), mask=valid)
         super().__init__(inputs=inputs, outputs=outputs, name=name)
 
         # === Config ===
-        self.encoders = built
+        self._set_encoders(built)
         self.fusion = fusion
         self.head = head
-        self.num_classes = num_classes
-        self.num_targets = num_targets
+        self.num_classes, self.num_targets = num_classes, num_targets
         self.per_step = per_step
         self.output_range = output_range
         self.resample = resample
         self._seen = seen
-        self._set_sample_shapes(
-            {m: built[m].sample_shape for m in order},
-            {m: built[m].axes for m in order},
-        )
         self.compile()
 
     @classmethod

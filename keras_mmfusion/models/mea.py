@@ -163,9 +163,7 @@ class MEA(FusionModel):
     ) -> None:
         settings = MEASettings.of(locals())
         graph = MEAGraph(settings)
-        super().__init__(
-            inputs=graph.inputs, outputs=graph.prediction, name=name
-        )
+        super().__init__(graph.inputs, graph.prediction, name=name)
         self.settings = settings
         self.num_classes = num_classes
         self.num_targets = binary_heads or num_targets
@@ -178,9 +176,8 @@ class MEA(FusionModel):
         self._representing = False
         self._explainer = Explainer()
         self.objective = MEAObjective(settings, name="objective")
-        self._set_sample_shapes(
-            {m: settings.shapes[m] for m in settings.modalities}
-        )
+        order = settings.modalities
+        self._set_sample_shapes({m: settings.shapes[m] for m in order})
         self.compile()
 
     def explain(

@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import keras
-
 from keras_mmfusion import registry
 from keras_mmfusion.encoders import DenseEncoder, Encoder, LSTMEncoder
 from keras_mmfusion.layers import PaddingMask
 from keras_mmfusion.models.arguments import for_each, output_size
 from keras_mmfusion.models.block_attention import attention_by_modality
-from keras_mmfusion.models.encoder_dict import encoder_order, make_encoder
+from keras_mmfusion.models.encoder_dict import (
+    encoder_order,
+    input_of,
+    make_encoder,
+)
 from keras_mmfusion.models.modality_outputs import ModalityOutputs
 from keras_mmfusion.models.msaf_graph import head, run_fused
 from keras_mmfusion.types import Shape
@@ -110,10 +112,7 @@ class MSAF(ModalityOutputs):
         built = {m: make_encoder(m, encoders[m]) for m in order}
 
         # === Functional Model ===
-        inputs = {
-            m: keras.Input(encoder.sample_shape, name=m)
-            for m, encoder in built.items()
-        }
+        inputs = input_of(built)
         masks = {m: PaddingMask(name=f"{m}_mask")(inputs[m]) for m in order}
         features, attention = run_fused(built, inputs, masks, fusions, seed)
         size = output_size(num_classes, num_targets)
@@ -121,7 +120,7 @@ class MSAF(ModalityOutputs):
         super().__init__(inputs=inputs, outputs=outputs, name=name)
 
         # === Config ===
-        self.encoders = built
+        self._set_encoders(built)
         self.fusions = [dict(f) for f in fusions]
         self.num_classes = num_classes
         self.num_targets = num_targets
@@ -129,10 +128,6 @@ class MSAF(ModalityOutputs):
         self.dropout = dropout
         self.seed = seed
         self._attention = attention
-        self._set_sample_shapes(
-            {m: built[m].sample_shape for m in order},
-            {m: built[m].axes for m in order},
-        )
         self.compile()
 
     @classmethod

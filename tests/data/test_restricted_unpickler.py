@@ -252,7 +252,8 @@ BROKEN = {
         "contradicts",
     ),
     "scalar of objects": (
-        b"cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(VO8\ntRC\x08aaaaaaaatR.",
+        b"cnumpy.core.multiarray\nscalar\n"
+        b"(cnumpy\ndtype\n(VO8\ntRC\x08aaaaaaaatR.",
         "plain dtype",
     ),
     "array without a dtype": (
