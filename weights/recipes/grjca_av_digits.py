@@ -114,6 +114,22 @@ def main() -> None:
     train(from_full(a.data), Path(a.out), Path(a.work), a.seeds, a.epochs)
 
 
+def curves_of(
+    result: Result, build: Any, work: Path, name: str, test: mmf.data.Split
+) -> Any:
+    """On every fifth pair: there are many curves."""
+    return robustness_of_seeds(
+        result,
+        build,
+        work,
+        name,
+        test.subset(range(0, len(test), 5)),
+        SEVERITIES,
+        repeats=1,
+        max_length=MAX_FRAMES,
+    )
+
+
 def train(
     digits: mmf.data.MultimodalDataset,
     out: Path,
@@ -142,19 +158,8 @@ def train(
         )
     if LATE not in result.models:
         add_late_fusion(result, ["audio", "image"], LATE)
-    # Every fifth pair: there are many curves.
-    fifth = digits.test.subset(range(0, len(digits.test), 5))
     curves = {
-        name: robustness_of_seeds(
-            result,
-            networks[name],
-            work,
-            name,
-            fifth,
-            SEVERITIES,
-            repeats=1,
-            max_length=MAX_FRAMES,
-        )
+        name: curves_of(result, networks[name], work, name, digits.test)
         for name in COMPARED
     }
     best = result.first.best_seed(result.lower)
