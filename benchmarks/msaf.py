@@ -5,6 +5,7 @@
 Ours under each backend against plain PyTorch (`plain_torch_msaf.py`).
 """
 
+import functools
 import math
 from typing import Any
 
@@ -44,9 +45,9 @@ def layer_case(name: str, text: str) -> Case:
     return Case(text, ours, plain, floats * 4 / 1e6)
 
 
-def mosei(tiny: bool) -> steps.Steps:
+def mosei(tiny: bool, **settings: Any) -> steps.Steps:
     model = mmf.models.MSAF.from_preset("mosei", load_weights=False)
-    model.compile(keras.optimizers.Adam(1e-3), "mse")
+    model.compile(keras.optimizers.Adam(1e-3), "mse", **settings)
     x = steps.random_arrays(mosei_shapes(tiny))
     return steps.of_model(model, x, _targets(tiny))
 
@@ -100,6 +101,12 @@ CASES = {
         "layer2", "layer, 66 blocks: 4 clips 2x7x7x2048 with 26x64"
     ),
     "mosei": Case("CMU-MOSEI network, batch 16", mosei, plain_mosei),
+    # For TensorFlow, where Keras leaves its compiler off without a GPU.
+    "mosei_jit": Case(
+        "CMU-MOSEI network, batch 16, compile(jit_compile=True)",
+        functools.partial(mosei, jit_compile=True),
+        plain_mosei,
+    ),
     "ravdess": video_network(
         "ravdess", {"video": (30, 224, 224, 3), "audio": (212, 13)}, 8
     ),

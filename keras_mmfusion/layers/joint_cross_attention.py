@@ -22,6 +22,7 @@ from keras_mmfusion.layers.modality_dict import (
     modality_shapes,
 )
 from keras_mmfusion.layers.temporal_mixing import MIXINGS, TemporalMixing
+from keras_mmfusion.layers.uniform_dropout import UniformDropout
 from keras_mmfusion.ops.masking import any_mask, mask_steps
 from keras_mmfusion.registry import register
 from keras_mmfusion.types import Modalities, Shape, Tensor
@@ -114,7 +115,7 @@ class JointCrossAttention(keras.layers.Layer):
         self.modalities = None if modalities is None else list(modalities)
         self.seed = seed
         self.supports_masking = True
-        self.dropout = keras.layers.Dropout(
+        self.dropout = UniformDropout(
             dropout, seed=seed, name="dropout", dtype=self.dtype_policy
         )
 

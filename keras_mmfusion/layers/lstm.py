@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_mmfusion.ops.masking import last_valid_step
+from keras_mmfusion.ops.masking import last_valid_step, mask_steps
 from keras_mmfusion.ops.recurrence import lstm
 from keras_mmfusion.registry import register
 from keras_mmfusion.types import Shape, Tensor
@@ -107,9 +107,10 @@ class LSTM(keras.layers.Layer):
         mask: Tensor | None = None,
         training: bool | None = None,
     ) -> Tensor:
-        x = self.dropout(inputs, training=training)
+        if self.rate:
+            inputs = self.dropout(inputs, training=training)
         y = lstm(
-            x,
+            inputs,
             ops.convert_to_tensor(self.kernel),
             ops.convert_to_tensor(self.recurrent_kernel),
             ops.convert_to_tensor(self.bias),
@@ -117,7 +118,7 @@ class LSTM(keras.layers.Layer):
         if mask is None:
             return y if self.return_sequences else y[:, -1]
         if self.return_sequences:
-            return y * ops.cast(mask, y.dtype)[..., None]
+            return mask_steps(y, mask)
         last = ops.cast(last_valid_step(mask), y.dtype)
         return ops.einsum("bt,btc->bc", last, y)
 
