@@ -89,7 +89,7 @@ def main() -> None:
             write_file(clips, path, "ntu_rgbd")
             dataset = mmf.data.load(path, frames=8, size=16)
             model = small_network()
-            # I3D takes JAX a minute to compile, so here but once.
+            # JAX compiles I3D for long (40 s of processor time), so once.
             first = ["skeleton"]
         else:
             dataset = mmf.data.load(a.data)
