@@ -89,7 +89,7 @@ def main() -> None:
             write_file(clips, path, "ntu_rgbd")
             dataset = mmf.data.load(path, frames=8, size=16)
             model = small_network()
-            # JAX compiles I3D for long (40 s of processor time), so once.
+            # JAX compiles I3D for long, so it trains but once here.
             first = ["skeleton"]
         else:
             dataset = mmf.data.load(a.data)
