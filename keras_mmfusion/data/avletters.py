@@ -23,13 +23,14 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from keras_mmfusion.data.archive import read_arrays
 from keras_mmfusion.data.columns import Column, Ragged
 from keras_mmfusion.data.dataset import MultimodalDataset
+from keras_mmfusion.data.motion import checked_clip
 from keras_mmfusion.data.padding import Floats
 from keras_mmfusion.data.split import Split
 
@@ -104,7 +105,7 @@ def read_avletters(
         ValueError: if it is another kind of file, or the numbers are unknown,
             in two splits, or leave nothing to train on.
     """
-    arrays = _read(path)
+    arrays = read_arrays(path, _ARRAYS, "AVLetters")
     if by not in ("speaker", "repetition"):
         raise ValueError(
             f"`by` must be 'speaker' or 'repetition'. Received: {by!r}"
@@ -160,7 +161,7 @@ def lips_input(frames: NDArray[Any]) -> Floats:
     print(lips_input(clip).shape)  # (24, 144)
     ```
     """
-    x = _clip(frames, FRAME, "lip")
+    x = checked_clip(frames, FRAME, "lip")
     x = x - x.mean(axis=0)
     deviation = x.std()
     if deviation < _STILL:
@@ -211,7 +212,7 @@ def mfcc_input(frames: NDArray[Any]) -> Floats:
     print(mfcc_input(clip).shape)  # (48, 39)
     ```
     """
-    x = _clip(frames, (2 * CEPSTRA,), "speech")[:, :CEPSTRA]
+    x = checked_clip(frames, (2 * CEPSTRA,), "speech")[:, :CEPSTRA]
     return mfcc_channels((x - x.mean(axis=0)) / _MFCC_SCALE)
 
 
@@ -248,16 +249,6 @@ def _slope(x: Floats) -> Floats:
     return np.asarray((2 * (d - a) + (c - b)) / 10, np.float32)
 
 
-def _clip(clip: NDArray[Any], shape: tuple[int, ...], kind: str) -> Floats:
-    x = np.asarray(clip, np.float32)
-    if x.shape[1:] != shape or not len(x) or not np.isfinite(x).all():
-        raise ValueError(
-            f"A {kind} clip must have the shape {('T', *shape)}, at least one "
-            f"step, and finite values only. Received: shape {x.shape}"
-        )
-    return x
-
-
 def _whole(arrays: dict[str, NDArray[Any]]) -> Split:
     features: dict[str, Column] = {}
     for name, raw, function in (
@@ -281,21 +272,3 @@ def _whole(arrays: dict[str, NDArray[Any]]) -> Split:
             "series": speaker.astype(np.int64) * 26 + letter,
         },
     )
-
-
-def _read(path: str | Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = [name for name in _ARRAYS if name not in file]
-            arrays = {k: file[k] for k in _ARRAYS if k in file}
-    except (ValueError, TypeError, EOFError, BadZipFile) as error:
-        raise ValueError(
-            f"Expected the .npz file of AVLetters. Received: {path}, which is "
-            f"damaged or of another format ({error})"
-        ) from error
-    if missing:
-        raise ValueError(
-            f"Expected the arrays {list(_ARRAYS)}. Received: {path} without "
-            f"{missing}"
-        )
-    return arrays

@@ -81,7 +81,7 @@ def skeleton_input(clip: Array, steps: int = 32) -> Array:
     print(motion.skeleton_input(clip).shape)  # (32, 120)
     ```
     """
-    x = _clip(clip, (JOINTS, 3), "skeleton")
+    x = checked_clip(clip, (JOINTS, 3), "skeleton")
     if len(x) > 2:  # Kinect's joints tremble.
         x = np.concatenate([x[:1], (x[:-2] + 2 * x[1:-1] + x[2:]) / 4, x[-1:]])
     x = x - x[0, HIP]
@@ -129,7 +129,7 @@ def inertial_input(clip: Array, steps: int = 64) -> Array:
     Raises:
         ValueError: If the clip has another shape.
     """
-    x = _clip(clip, (6,), "inertial")
+    x = checked_clip(clip, (6,), "inertial")
     scale = np.array([1, 1, 1] + 3 * [1 / GYRO_SCALE], np.float32)
     return inertial_channels(resample(x * scale, steps))
 
@@ -157,7 +157,7 @@ def depth_input(clip: Array, steps: int = 16) -> Array:
     Raises:
         ValueError: If the clip has another shape, or nobody is in it.
     """
-    x = _clip(clip, (60, 40), "depth")
+    x = checked_clip(clip, (60, 40), "depth")
     person = x > 0
     columns = person.sum(axis=(0, 1))
     if not columns.any():
@@ -204,7 +204,7 @@ def shrink_depth(frames: Array) -> Array:
     Raises:
         ValueError: If the frames have another size.
     """
-    x = _clip(frames, (240, 320), "depth")[::2, :, 80:240]
+    x = checked_clip(frames, (240, 320), "depth")[::2, :, 80:240]
     near, far = 1900, 3700
     person = (x >= near) & (x <= far)
     count = _cells(person.astype(np.float32))
@@ -230,7 +230,8 @@ def _change(x: Array) -> Array:
     return change
 
 
-def _clip(clip: Array, shape: tuple[int, ...], kind: str) -> Array:
+def checked_clip(clip: Array, shape: tuple[int, ...], kind: str) -> Array:
+    """A clip as finite float32 numbers of the shape (T, *shape)."""
     x = np.asarray(clip, np.float32)
     if x.shape[1:] != shape or not len(x) or not np.isfinite(x).all():
         raise ValueError(

@@ -17,11 +17,11 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from keras_mmfusion.data.archive import read_arrays
 from keras_mmfusion.data.columns import Column, Vectors
 from keras_mmfusion.data.dataset import MultimodalDataset
 from keras_mmfusion.data.padding import Floats
@@ -74,7 +74,7 @@ def read_ravdess_av(
         ValueError: if it is another kind of file, or actors are unknown or in
             two splits.
     """
-    arrays = _read(path)
+    arrays = read_arrays(path, _ARRAYS, "RAVDESS features")
     actors = arrays["actor"]
     known = set(np.unique(actors).tolist())
     asked = [*test_actors, *valid_actors]
@@ -171,21 +171,3 @@ def speech_statistics(frames: NDArray[np.floating[Any]]) -> Floats:
         [energy.std(), energy.max(), len(loud)],
     ]
     return np.concatenate(parts).astype(np.float32)
-
-
-def _read(path: str | Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = [name for name in _ARRAYS if name not in file]
-            arrays = {k: file[k] for k in _ARRAYS if k in file}
-    except (ValueError, TypeError, EOFError, BadZipFile) as error:
-        raise ValueError(
-            f"Expected the .npz file of RAVDESS features. Received: {path}, "
-            f"which is damaged or of another format ({error})"
-        ) from error
-    if missing:
-        raise ValueError(
-            f"Expected the arrays {list(_ARRAYS)}. Received: {path} without "
-            f"{missing}"
-        )
-    return arrays
