@@ -79,6 +79,36 @@ def test_equals_attention_with_maps(monkeypatch, chunk, mixing):
 
 
 @pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="only TensorFlow leaves lengths open",
+)
+def test_lengths_may_be_open(monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.setattr(module, "CHUNK", 2 * STEPS * KEYS)
+    x = arrays(True)
+    open_shape = tf.TensorSpec((None, HEADS, None, None))
+
+    @tf.function(input_signature=[open_shape] * len(x))
+    def run(*parts):
+        with tf.GradientTape() as tape:
+            tape.watch(parts)
+            y = recomputed(*parts)
+        return y, tape.gradient(y, parts)
+
+    y, gradients = run(*x.values())
+    tensors = {k: ops.convert_to_tensor(v) for k, v in x.items()}
+    expected = recomputed(*tensors.values())
+    assert relative_error(y, numpy_of(expected)) < 1e-5
+    assert len(gradients) == len(x)
+    wanted = input_gradients(
+        lambda t: ops.sum(recomputed(*[t[name] for name in x])), x
+    )
+    for name, gradient in zip(x, gradients, strict=True):
+        assert relative_error(gradient, wanted[name]) < 1e-5
+
+
+@pytest.mark.skipif(
     keras.backend.backend() != "torch", reason="counts PyTorch's references"
 )
 def test_nothing_outlives_the_outputs():
@@ -93,10 +123,17 @@ def test_nothing_outlives_the_outputs():
 
 
 def test_half_precision_keeps_its_type_and_its_softmax_exact():
-    x = {k: ops.cast(v, "bfloat16") for k, v in arrays(False).items()}
-    y = module.recomputed_attention(**x, key_mask=MASK)
-    assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
-    exact = module.recomputed_attention(
-        **{k: ops.cast(v, "float32") for k, v in x.items()}, key_mask=MASK
+    x = arrays(True)
+
+    def outputs(t, dtype):
+        y = recomputed(*[ops.cast(t[name], dtype) for name in x])
+        assert keras.backend.standardize_dtype(y.dtype) == dtype
+        return ops.cast(y, "float32")
+
+    half, exact = (
+        lambda t, d=d: ops.sum(outputs(t, d) ** 2)
+        for d in ("bfloat16", "float32")
     )
-    assert relative_error(ops.cast(y, "float32"), numpy_of(exact)) < 2e-2
+    found = input_gradients(half, x)
+    for name, gradient in input_gradients(exact, x).items():
+        assert relative_error(found[name], gradient) < 0.05, name
