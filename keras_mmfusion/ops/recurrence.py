@@ -49,7 +49,7 @@ def _outputs(inputs: Tensor, recurrent_kernel: Tensor) -> Any:
     def step(state: Any, x_next: Tensor) -> Any:
         # The step's sums come as state, so that a compiler has them in memory
         # before it makes its loop over the gates. Reading x_t and adding h U
-        # in that loop takes nearly twice the time (benchmarks/README.md).
+        # in that loop makes a step 1.6 times as long (benchmarks/README.md).
         sums, c, _ = state
         i, f, g, o = ops.split(sums, 4, axis=-1)
         i, f, o = ops.sigmoid(i), ops.sigmoid(f), ops.sigmoid(o)
