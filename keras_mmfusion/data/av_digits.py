@@ -15,6 +15,9 @@ values `p` in 0..1 of a digit:
     image = W (p - mean(p)) / deviation          (variant "degraded")
     image = p                                    (variant "clean")
 
+Variant "sequences" is the degraded one cut into steps: four frames, and two
+rows of the image that the four components stand for; see `digit_sequences`.
+
 `W` holds the first 4 principal components of the training images (28 % of
 their variance). In the degraded variant neither modality suffices.
 """
@@ -28,11 +31,19 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from keras_mmfusion.data.columns import Column, Ragged, Selected, Vectors
+from keras_mmfusion.data.columns import (
+    Column,
+    Padded,
+    Ragged,
+    Selected,
+    Vectors,
+)
 from keras_mmfusion.data.dataset import MultimodalDataset, Split
+from keras_mmfusion.data.digit_sequences import image_rows, join_frames
 from keras_mmfusion.data.padding import Ints
 
-Variant = Literal["degraded", "clean"]
+Variant = Literal["degraded", "clean", "sequences"]
+VARIANTS = ("degraded", "clean", "sequences")
 Doubles = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 
@@ -112,8 +123,10 @@ def load_sample(variant: Variant = "degraded") -> MultimodalDataset:
     """Packaged AV-digits sample.
 
     Args:
-        variant: `"degraded"` (noisy audio, 4 image components) or `"clean"`
-            (audio as recorded, 784 grey values; see the module's text).
+        variant: `"degraded"` (noisy audio, 4 image components), `"clean"`
+            (audio as recorded, 784 grey values; see the module's text), or
+            `"sequences"`, what is degraded as steps: `audio` (None, 160), at
+            most 24 steps of 40 ms, and `image` (None, 56), 14 pairs of rows.
 
     Returns:
         The data set: `audio` (None, 40) and `image` (4,) or (784,), labels
@@ -265,17 +278,21 @@ def _assemble(
     statistics: Statistics,
     variant: Variant,
 ) -> MultimodalDataset:
-    if variant not in ("degraded", "clean"):
+    if variant not in VARIANTS:
         raise ValueError(
-            "`variant` must be 'degraded' or 'clean'. "
+            f"`variant` must be one of {VARIANTS}. "
             f"Received: variant={variant!r}"
         )
     frames = decode(recordings.codes)
-    if variant == "degraded":
+    noise = "clean" if variant == "clean" else "degraded"
+    if noise == "degraded":
         frames = _degrade(frames, recordings)
-    frames -= statistics.audio_mean[variant]
-    frames /= statistics.audio_deviation[variant]
-    audio = Ragged(frames.astype(np.float32), recordings.offsets)
+    frames -= statistics.audio_mean[noise]
+    frames /= statistics.audio_deviation[noise]
+    if variant == "sequences":
+        audio = join_frames(frames, recordings.offsets)
+    else:
+        audio = Ragged(frames.astype(np.float32), recordings.offsets)
     made = {
         name: _split(recordings, pairs[name], audio, statistics, variant)
         for name in SPLITS
@@ -298,12 +315,19 @@ def _split(
     variant: Variant,
 ) -> Split:
     image = pairs.images / 255.0
+    parts = statistics.image_components
+    if variant != "clean":
+        image = (image - statistics.image_mean) @ parts.T
     if variant == "degraded":
-        image = (image - statistics.image_mean) @ statistics.image_components.T
         image /= statistics.image_deviation
+    column: Column = (
+        Padded(image_rows(image, parts))
+        if variant == "sequences"
+        else Vectors(image.astype(np.float32))
+    )
     features: dict[str, Column] = {
         "audio": Selected(audio, pairs.recordings),
-        "image": Vectors(image.astype(np.float32)),
+        "image": column,
     }
     names = [recordings.names[index] for index in pairs.recordings]
     return Split(

@@ -146,7 +146,7 @@ def test_one_byte_codes_lose_less_than_half_a_step():
 
 
 def test_unknown_variant_is_an_error():
-    with pytest.raises(ValueError, match=r"'degraded' or 'clean'.*'noisy'"):
+    with pytest.raises(ValueError, match=r"'degraded', 'clean'.*'noisy'"):
         load("av_digits", variant="noisy")
 
 
