@@ -49,10 +49,11 @@ class MEA(FusionModel):
             regression or binary heads.
         num_targets: Number of regression targets.
         binary_heads: Number of separate yes/no labels, such as 4 emotions.
-        form: "paper" as printed, or "stable": the discriminators see
-            normalised vectors and the disparity is free of scale. As printed
-            the reversed gradient can grow the agnostic vectors without limit,
-            and the disparity can switch one branch off.
+        form: "stable", or "paper" as printed. In the stable form the
+            discriminators see normalised vectors and the disparity is free of
+            scale. As printed the reversed gradient can grow the agnostic
+            vectors without limit, and the disparity can switch one branch
+            off: both happened on UTD-MHAD, see the card of `mea_utd_mhad`.
         width: d, channels of all sequences.
         latent: Width of the vectors h.
         num_heads: Attention heads; must divide `width`.
@@ -125,7 +126,8 @@ class MEA(FusionModel):
         Learning Modality-Exclusive and -Agnostic Representations, arXiv
         2407.04955. There is no official code. Where the paper is silent we
         chose: pooling by masked means, the pooled form of the weighting, and
-        a loss of its own for the importance discriminator.
+        a loss of its own for the importance discriminator. The default form
+        is not the paper's; the presets of its data sets have `form="paper"`.
     """
 
     def __init__(
@@ -134,7 +136,7 @@ class MEA(FusionModel):
         num_classes: int | None = None,
         num_targets: int = 1,
         binary_heads: int | None = None,
-        form: str = "paper",
+        form: str = "stable",
         width: int = 40,
         latent: int = 64,
         num_heads: int = 8,

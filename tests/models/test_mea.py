@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -8,6 +9,7 @@ from keras_mmfusion import models
 from tests.backend import call, numpy_of
 from tests.models.mea_example import config, inputs, model_of
 
+WEIGHTS = Path(__file__).parents[2] / "weights"
 SHAPES = {"text": (None, 7), "audio": (None, 5)}
 TINY = {
     "width": 8,
@@ -91,6 +93,15 @@ def test_flat_regression_labels_pair_up_with_the_predictions():
     loss = model.test_on_batch(x, y, return_dict=True)["task_loss"]
     predicted = model.predict_on_batch(x)[:, 0]
     np.testing.assert_allclose(loss, np.mean((predicted - y) ** 2), rtol=1e-5)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("name", ["mosi", "mosei", "iemocap"])
+def test_presets_of_the_paper_are_as_printed_which_is_not_the_default(name):
+    path = WEIGHTS / f"mea_{name}" / "config.json"
+    published = json.loads(path.read_text())["config"]
+    assert published["form"] == "paper"
+    assert models.MEA(SHAPES, **TINY).settings.form == "stable"
 
 
 def test_config_is_plain_and_whole():

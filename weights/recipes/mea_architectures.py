@@ -53,7 +53,7 @@ def network(name: str) -> mmf.models.MEA:
     widths, arguments = PRESETS[name][2:]
     order = ("text", "video", "audio")
     shapes = {m: (None, w) for m, w in zip(order, widths, strict=True)}
-    return mmf.models.MEA(shapes, modalities=order, **arguments)
+    return mmf.models.MEA(shapes, form="paper", modalities=order, **arguments)
 
 
 def metadata(name: str) -> dict[str, Any]:
