@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ RECIPES = Path(__file__).parent.parent / "weights" / "recipes"
 
 
 def load_recipe(name):
+    if str(RECIPES) not in sys.path:  # They import each other, as scripts do.
+        sys.path.append(str(RECIPES))
     spec = importlib.util.spec_from_file_location(name, RECIPES / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

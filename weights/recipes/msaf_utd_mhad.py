@@ -28,7 +28,7 @@ fused ones are not tuned.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,9 @@ LATE = {
 # === Data ===
 
 
-def read(folder: Path) -> mmf.data.MultimodalDataset:
+def read(
+    folder: Path, inputs: Mapping[str, Callable[[Any], Any]] = INPUTS
+) -> mmf.data.MultimodalDataset:
     """Inputs of every clip, in the published split.
 
     All training subjects are trained on: what was chosen was chosen with each
@@ -90,7 +92,7 @@ def read(folder: Path) -> mmf.data.MultimodalDataset:
     for name, raw in clips_of(folder):
         names.append(name)
         subjects.append(int(name.split("_")[1][1:]))
-        for m, function in INPUTS.items():
+        for m, function in inputs.items():
             clips[m].append(function(raw[m]))
     arrays = {m: np.stack(x) for m, x in clips.items()}
     actions = np.array([int(name.split("_")[0][1:]) for name in names])
