@@ -1,9 +1,10 @@
-"""A trained preset on real data: load, evaluate, fine-tune, look inside.
+"""A trained preset on real data: load, predict, fine-tune, look inside.
 
     KERAS_BACKEND=jax python examples/demo.py
 
-Spoken digits (log-mel sequence) and handwritten digits (a vector), both so
-degraded that neither suffices alone. Needs no network.
+MEA on spoken digits (log-mel frames, up to 24 steps) and handwritten ones
+(rows of pixels, 14 steps), both so degraded that neither suffices alone.
+Needs no network.
 """
 
 import time
@@ -14,42 +15,65 @@ import numpy as np
 
 import keras_mmfusion as mmf
 
-FIGURE = Path("out") / "block_attention.png"
+OUT = Path("out")
+BATCH = 75
 
 
 def main() -> None:
     start = time.time()
     print(f"Keras {keras.__version__} on {keras.backend.backend()}")
 
-    digits = mmf.data.load("av_digits")
+    digits = mmf.data.load("av_digits", variant="sequences")
     print(digits.describe())
 
-    model = mmf.models.MSAF.from_preset("av_digits")
-    print(f"\nPreset msaf_av_digits: {model.count_params():,} parameters")
-    test = digits.test.batches(250)
-    _, accuracy = model.evaluate(test, verbose=0)
-    print(f"Accuracy on {len(digits.test)} test pairs: {accuracy:.1%}")
-    for missing in digits.modalities:
-        x, y = digits.test.arrays()
-        x[missing] = np.zeros_like(x[missing])
-        _, without = model.evaluate(x, y, batch_size=250, verbose=0)
-        print(f"  without {missing}: {without:.1%}")
+    model = mmf.models.MEA.from_preset("av_digits")
+    print(f"\nPreset mea_av_digits: {model.count_params():,} parameters")
+    x, y = digits.test.arrays()
+    print(f"Accuracy on {len(y)} test pairs: {accuracy(model, x, y):.1%}")
+    for m in digits.modalities:
+        without = {**x, m: np.zeros_like(x[m])}
+        print(f"  without {m}: {accuracy(model, without, y):.1%}")
 
     print("\nFine-tuning on the packaged training pairs:")
+    known, labels = digits.valid.arrays()
+    before = accuracy(model, known, labels)
     model.compile(optimizer=keras.optimizers.Adam(1e-4))
-    model.fit(
-        digits.train.batches(64, shuffle=True),
-        validation_data=digits.valid.batches(250),
-        epochs=3,
+    # All batches have one shape: JAX compiles a step for each.
+    train = digits.train.subset(range(len(digits.train) // BATCH * BATCH))
+    model.fit(train.batches(BATCH, shuffle=True, buckets=1), epochs=3)
+    print(
+        f"Accuracy on {len(labels)} validation pairs: {before:.1%} before, "
+        f"{accuracy(model, known, labels):.1%} after"
     )
 
-    x, y = digits.valid.arrays()
-    attention = model.explain(x)["fusion1"]
-    figure = mmf.plotting.plot_block_attention(attention, y, digits.class_names)
-    FIGURE.parent.mkdir(exist_ok=True)
-    figure.savefig(FIGURE, dpi=150)
-    print(f"\nBlock attention per modality: {FIGURE.resolve()}")
+    look_inside(model, {m: v[:BATCH] for m, v in known.items()})
     print(f"Done in {time.time() - start:.0f} s.")
+
+
+def accuracy(model: mmf.models.MEA, x: dict, y: np.ndarray) -> float:
+    logits = model.predict(x, batch_size=BATCH, verbose=0)
+    return float((logits.argmax(axis=1) == y).mean())
+
+
+def look_inside(model: mmf.models.MEA, x: dict) -> None:
+    """What the network attends to, weighs, and keeps apart."""
+    seen = model.explain(x)
+    *_, weights = seen["weights"].values()
+    print("\nMean weight of each modality in the exclusive branch:")
+    print("  ".join(f"{m} {psi.mean():.2f}" for m, psi in weights.items()))
+    print("Vectors that the discriminator takes for their own modality:")
+    for branch, counts in seen["confusion"].items():
+        print(f"  {branch}: {counts.trace() / counts.sum():.0%}")
+    OUT.mkdir(exist_ok=True)
+    figures = {
+        "cross_attention": mmf.plotting.plot_cross_attention(
+            seen["cross_attention"]["layer1"]
+        ),
+        "representations": mmf.plotting.plot_representations({"trained": seen}),
+    }
+    for name, figure in figures.items():
+        figure.savefig(OUT / f"{name}.png", dpi=120)
+        print(f"Figure: {(OUT / f'{name}.png').resolve()}")
 
 
 if __name__ == "__main__":

@@ -55,7 +55,8 @@ def test_sentiment_mosei(tmp_path):
 def test_demo(tmp_path):
     printed = run("demo.py", tmp_path)
     assert "Accuracy on 6000 test pairs" in printed
-    assert (tmp_path / "out" / "block_attention.png").stat().st_size > 1000
+    for name in ("cross_attention", "representations"):
+        assert (tmp_path / "out" / f"{name}.png").stat().st_size > 1000
 
 
 @pytest.mark.once("torch")
