@@ -40,7 +40,9 @@ def main() -> None:
     model.compile(optimizer=keras.optimizers.Adam(1e-4))
     # All batches have one shape: JAX compiles a step for each.
     train = digits.train.subset(range(len(digits.train) // BATCH * BATCH))
-    model.fit(train.batches(BATCH, shuffle=True, buckets=1), epochs=3)
+    model.fit(
+        train.batches(BATCH, shuffle=True, buckets=1), epochs=3, verbose=2
+    )
     print(
         f"Accuracy on {len(labels)} validation pairs: {before:.1%} before, "
         f"{accuracy(model, known, labels):.1%} after"
