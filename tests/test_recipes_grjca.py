@@ -3,6 +3,7 @@
 import pytest
 
 from keras_mmfusion import data, evaluation, models, presets
+from tests.data.avletters_file import simulated
 from tests.test_recipes import load_recipe
 
 pytestmark = pytest.mark.once("torch")
@@ -47,3 +48,46 @@ def test_av_digits(tmp_path, monkeypatch):
     assert "missing modality of image: area" in card
     model = models.GRJCA.from_preset(tmp_path / "preset")
     assert model.resample == "audio"
+
+
+def without_hierarchical(*args, **kwargs):
+    builds = few_rungs(*args, **kwargs)
+    return {k: v for k, v in builds.items() if k != "hierarchical"}
+
+
+def test_avletters(tmp_path, monkeypatch):
+    recipe = load_recipe("grjca_avletters")
+    for name, value in {
+        "CHANNELS": [16, 16],
+        "BATCH": 9,
+        "SEVERITIES": ONE,
+        "PROTOCOLS": {"speaker": [3], "repetition": [3]},
+        "attention_ladder": without_hierarchical,
+        "COMPARED": ("grjca", "rjca"),
+    }.items():
+        monkeypatch.setattr(recipe, name, value)
+    path = simulated(tmp_path / "avletters.npz")
+    repetition = recipe.read(path, "repetition")
+    assert set(repetition.train.groups["repetition"].tolist()) == {1, 2}
+    dataset = recipe.read(path, "speaker")
+    assert len(dataset.train) == 27
+    assert set(dataset.valid.ids) < set(dataset.train.ids)  # only watches
+    results = recipe.train(
+        {"speaker": dataset},
+        tmp_path / "preset",
+        tmp_path / "work",
+        seeds=2,
+        epochs=7,
+    )
+    result = results["speaker"]
+    assert set(result.models) == {
+        *("grjca", "rjca", "audio", "lips", "late fusion")
+    }
+    assert result.models["grjca"].scores["accuracy"].mean > 0.5  # of 1/3
+    rjca = result.models["rjca"].scores["accuracy"]
+    assert f"rjca {rjca}" in recipe.table(result, "speaker")
+    assert presets.verify_preset(tmp_path / "preset").trained
+    card = (tmp_path / "preset" / "README.md").read_text()
+    assert "lips_input" in card
+    assert "speaker: 3 in both train and valid" in card
+    assert models.GRJCA.from_preset(tmp_path / "preset").num_classes == 26
