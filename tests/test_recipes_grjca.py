@@ -1,5 +1,6 @@
 """The recipes of trained GRJCA presets on small slices of their data."""
 
+import numpy as np
 import pytest
 
 from keras_mmfusion import data, evaluation, models, presets
@@ -91,3 +92,42 @@ def test_avletters(tmp_path, monkeypatch):
     assert "lips_input" in card
     assert "speaker: 3 in both train and valid" in card
     assert models.GRJCA.from_preset(tmp_path / "preset").num_classes == 26
+
+
+def sequences(random, size):
+    """Two traits that the audio carries; zeros in front, as POM has them."""
+    y = random.uniform(1, 7, size=(size, 2))
+    audio = random.normal(size=(size, 6, 4))
+    audio[..., :2] += y[:, None]
+    audio[:, :2] = 0
+    video = random.normal(size=(size, 6, 3))
+    video[::2] = 0
+    return {"audio": audio, "video": video, "y": y}
+
+
+def test_mmsdk(tmp_path, monkeypatch):
+    recipe = load_recipe("grjca_mmsdk")
+    for name, value in {
+        "CHANNELS": [8],
+        "BATCH": 16,
+        "SEVERITIES": ONE,
+        "attention_ladder": without_hierarchical,
+    }.items():
+        monkeypatch.setattr(recipe, name, value)
+    random = np.random.default_rng(0)
+    sizes = {"train": 64, "valid": 16, "test": 32}
+    parts = {k: sequences(random, n) for k, n in sizes.items()}
+    np.savez(
+        tmp_path / "pom.npz",
+        **{f"{m}_{k}": v for k, x in parts.items() for m, v in x.items()},
+    )
+    dataset = recipe.read(tmp_path, "pom")
+    # Both are moved to the front together, where neither has data there.
+    lengths = dataset.train.lengths()["audio"].tolist()
+    assert lengths == [4, 6] * 32
+    assert np.abs(dataset.train.labels).max() <= 1
+    result = recipe.evaluated(dataset, tmp_path / "work", seeds=2, epochs=12)
+    assert result.models["grjca"].scores["concordance"].mean > 0.3
+    said = (tmp_path / "work" / "table.md").read_text()
+    assert "| late fusion |" in said
+    assert "grjca minus rjca" in said
