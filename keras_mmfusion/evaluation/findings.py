@@ -24,6 +24,35 @@ def comparison_in_words(result: Result) -> str:
     Returns:
         Sentences. A model beats another if the 95 % interval of the paired
         difference of the main metric does not contain 0.
+
+    Example:
+
+    ```python
+    import keras
+    import numpy as np
+    from keras_mmfusion.data import MultimodalDataset, Split
+    from keras_mmfusion.evaluation import comparison_in_words, run
+
+    def split(seed):
+        x = np.random.default_rng(seed).normal(size=(40, 4))
+        return Split({"sensor": x}, labels=(x[:, 0] > 0).astype(int))
+
+    def build(seed):
+        inputs = {"sensor": keras.Input((4,), name="sensor")}
+        outputs = keras.layers.Dense(2)(inputs["sensor"])
+        model = keras.Model(inputs, outputs)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.Adam(0.1), loss)
+        return model
+
+    toy = MultimodalDataset(
+        split(0), split(1), split(2), "toy", "classification"
+    )
+    result = run(
+        {"a": build, "b": build}, toy, seeds=1, fit={"epochs": 2}, verbose=0
+    )
+    print(comparison_in_words(result))
+    ```
     """
     first = result.first.name
     sign = -1 if lower_is_better(result.main) else 1
@@ -70,6 +99,40 @@ def robustness_of_seeds(
 
     Returns:
         Seed to its curves.
+
+    Example:
+
+    ```python
+    import tempfile
+    import keras
+    import numpy as np
+    from keras_mmfusion.data import MultimodalDataset, Split
+    from keras_mmfusion.evaluation import robustness_of_seeds, run
+
+    def split(seed):
+        x = np.random.default_rng(seed).normal(size=(40, 4))
+        return Split({"sensor": x}, labels=(x[:, 0] > 0).astype(int))
+
+    def build(seed):
+        inputs = {"sensor": keras.Input((4,), name="sensor")}
+        outputs = keras.layers.Dense(2)(inputs["sensor"])
+        model = keras.Model(inputs, outputs)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.Adam(0.1), loss)
+        return model
+
+    toy = MultimodalDataset(
+        split(0), split(1), split(2), "toy", "classification"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        result = run(
+            build, toy, folder, seeds=2, fit={"epochs": 2}, verbose=0
+        )
+        curves = robustness_of_seeds(
+            result, build, folder, "model", toy.test, {"noise": (1.0,)}
+        )
+    print(curves[0])
+    ```
     """
     return {
         one.seed: robustness(
@@ -95,6 +158,24 @@ def corruption_in_words(
 
     Returns:
         Text with a line for every corruption and modality.
+
+    Example:
+
+    ```python
+    from keras_mmfusion.evaluation import (
+        Curve, Robustness, corruption_in_words,
+    )
+
+    def made(clean, worst):
+        curve = Curve("noise", "audio", (0.0, 1.0), (clean, worst), (0.0, 0.0))
+        return Robustness("accuracy", clean, 10, 1, 0, (curve,))
+
+    curves = {
+        "gated": {0: made(0.9, 0.7), 1: made(0.8, 0.6)},
+        "plain": {0: made(0.9, 0.5), 1: made(0.8, 0.5)},
+    }
+    print(corruption_in_words(curves, "gated", "plain"))
+    ```
     """
     found = robustness_difference(curves[first], curves[second])
     count = found[0].seeds
