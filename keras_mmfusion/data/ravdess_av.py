@@ -16,15 +16,13 @@ RAVDESS (Livingstone and Russo 2018) is CC BY-NC-SA 4.0: non-commercial.
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from keras_mmfusion.data.archive import read_arrays
 from keras_mmfusion.data.columns import Column, Vectors
 from keras_mmfusion.data.dataset import MultimodalDataset
-from keras_mmfusion.data.padding import Floats
+from keras_mmfusion.data.speech_statistics import speech_statistics
 from keras_mmfusion.data.split import Split
 from keras_mmfusion.data.standardize import Standardizer
 
@@ -43,10 +41,6 @@ _ARRAYS = (
     "actor",
     "name",
 )
-# A frame is speech if it is so far from the silence to the peak of its clip.
-_LOUD_SHARE = 0.3
-_MARGIN = 5  # frames kept on both sides
-_LEAST_FRAMES = 8
 
 
 def read_ravdess_av(
@@ -56,8 +50,10 @@ def read_ravdess_av(
 ) -> MultimodalDataset:
     """One fold: who is tested, who validates; all others train.
 
-    The audio becomes `speech_statistics`. Both modalities are standardised by
-    the training actors.
+    The audio becomes `speech_statistics`, and the video the square roots of
+    the action units, whose deviation then grows less with their size. Both
+    are standardised by the training actors. A preset trained on this takes
+    the same inputs, standardised by its own training actors.
 
     Args:
         path: the `.npz` file.
@@ -66,7 +62,7 @@ def read_ravdess_av(
             empty.
 
     Returns:
-        Data set with `audio` (7 bands + 3,) and `video` (35,), and groups
+        Data set with `audio` (486,) and `video` (35,), and groups
         `actor`.
 
     Raises:
@@ -91,7 +87,8 @@ def read_ravdess_av(
     ]
     features: dict[str, Column] = {
         "audio": Vectors(np.stack(clips)),
-        "video": Vectors(arrays["video_au"]),
+        # OpenFace intensities and presences are not negative.
+        "video": Vectors(np.sqrt(np.maximum(arrays["video_au"], 0))),
     }
     whole = Split(
         features,
@@ -115,59 +112,3 @@ def read_ravdess_av(
         origin=ORIGIN,
         licence=LICENCE,
     )
-
-
-def speech_statistics(frames: NDArray[np.floating[Any]]) -> Floats:
-    """What is said in a clip, as one vector of statistics.
-
-    Loud frames are those whose mean over bands is above its 40th percentile.
-    The speech is what lies between the first and the last frame that is 0.3
-    or more of the way from the 5th to the 98th percentile of that mean, with
-    five frames on both sides.
-
-    Args:
-        frames: log-mel frames of one clip, shape (T, bands), T >= 8.
-
-    Returns:
-        For each band the mean, standard deviation and 90th percentile of the
-        loud frames, the standard deviation of the differences between
-        neighbouring frames, and the means of the three thirds of the speech;
-        then the standard deviation and the maximum of the mean over bands,
-        and the number of loud frames: shape (7 bands + 3,) float32.
-
-    Raises:
-        ValueError: if the clip has fewer than 8 frames.
-
-    Example:
-
-    ```python
-    import numpy as np
-    from keras_mmfusion.data.ravdess_av import speech_statistics
-
-    frames = np.random.default_rng(0).normal(size=(100, 40))
-    assert speech_statistics(frames).shape == (283,)
-    ```
-    """
-    x = np.asarray(frames, np.float64)
-    if len(x) < _LEAST_FRAMES:
-        raise ValueError(
-            f"Expected a clip of {_LEAST_FRAMES} frames or more. "
-            f"Received: {len(x)}"
-        )
-    energy = x.mean(axis=1)
-    above = energy > np.percentile(energy, 40)
-    loud = x[above] if above.any() else x  # All alike: nothing is louder.
-    low, high = np.percentile(energy, [5, 98])
-    speech = np.flatnonzero(energy >= low + _LOUD_SHARE * (high - low))
-    start = max(min(speech[0] - _MARGIN, len(x) - _LEAST_FRAMES), 0)
-    end = max(speech[-1] + 1 + _MARGIN, start + _LEAST_FRAMES)
-    thirds = np.array_split(x[start:end], 3)
-    parts = [
-        loud.mean(axis=0),
-        loud.std(axis=0),
-        np.percentile(loud, 90, axis=0),
-        np.diff(x, axis=0).std(axis=0),
-        *(third.mean(axis=0) for third in thirds),
-        [energy.std(), energy.max(), len(loud)],
-    ]
-    return np.concatenate(parts).astype(np.float32)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_mmfusion.data.ravdess_av import read_ravdess_av, speech_statistics
+from keras_mmfusion.data.ravdess_av import read_ravdess_av
 from tests.data.ravdess_file import simulated
 
 
@@ -18,7 +18,7 @@ def test_folds_hold_their_actors_and_share_nobody(path):
     }
     assert actors == {"train": [3, 5, 6], "valid": [4], "test": [1, 2]}
     assert fold.check_leaks() == []
-    assert fold.shapes == {"audio": (283,), "video": (35,)}
+    assert fold.shapes == {"audio": (486,), "video": (35,)}
     assert len(fold.train) == 24
     assert fold.test.ids[0] == "clip 0"
 
@@ -36,46 +36,23 @@ def test_training_actors_alone_standardise(path):
     )
 
 
-def test_statistics_are_of_what_is_loud():
-    random = np.random.default_rng(0)
-    frames = np.full((60, 3), -13.0)
-    frames[20:44] = random.normal(size=(24, 3))  # 40 % of the frames
-    x = speech_statistics(frames).reshape(-1, 3)
-    loud = frames[20:44]
-    np.testing.assert_allclose(x[0], loud.mean(axis=0), atol=1e-5)
-    np.testing.assert_allclose(x[1], loud.std(axis=0), rtol=1e-5)
-    np.testing.assert_allclose(x[2], np.percentile(loud, 90, axis=0), 1e-5)
-    differences = np.diff(frames, axis=0).std(axis=0)
-    np.testing.assert_allclose(x[3], differences, rtol=1e-5)
-    # Five frames before and after: frames 15 to 48.
-    thirds = [frames[a:b].mean(axis=0) for a, b in ((15, 27), (38, 49))]
-    np.testing.assert_allclose(x[[4, 6]], thirds, rtol=1e-5)
-    energy = frames.mean(axis=1)
-    np.testing.assert_allclose(x[7], [energy.std(), energy.max(), 24], 1e-5)
-
-
-@pytest.mark.parametrize("loud", [0, 5, 9])
-def test_a_click_in_a_short_clip_gives_finite_numbers(loud):
-    frames = np.zeros((10, 2))
-    frames[loud] = 5.0
-    assert np.isfinite(speech_statistics(frames)).all()
-
-
-def test_silence_throughout_gives_finite_numbers():
-    assert np.isfinite(speech_statistics(np.full((32, 2), -13.0))).all()
-
-
-def test_clips_of_a_few_frames_are_refused():
-    with pytest.raises(ValueError, match="8 frames or more"):
-        speech_statistics(np.zeros((7, 2)))
-
-
 @pytest.mark.parametrize(
     ("test", "valid"), [([1], [1]), ([99], [2]), ([1, 2, 3], [4, 5, 6])]
 )
 def test_wrong_actors_are_refused(path, test, valid):
     with pytest.raises(ValueError, match="different ones among"):
         read_ravdess_av(path, test, valid)
+
+
+def test_action_units_are_read_as_their_square_roots(tmp_path):
+    path = simulated(tmp_path / "ravdess_av.npz", actors=4, clips=8)
+    units = np.load(path)["video_au"]
+    root = np.sqrt(np.maximum(units, 0))
+    train, test = root[8:], root[:8]
+    data = read_ravdess_av(path, test_actors=[1], valid_actors=[])
+    x = np.array([data.test.features["video"][i] for i in range(8)])
+    expected = (test - train.mean(axis=0)) / train.std(axis=0)
+    np.testing.assert_allclose(x, expected, atol=1e-5)
 
 
 def test_other_files_are_refused(tmp_path):

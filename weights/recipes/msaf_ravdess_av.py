@@ -2,47 +2,48 @@
 
     python weights/recipes/msaf_ravdess_av.py --data ravdess_av.npz
 
-Six sealed runs, each with four actors held out and two to validate, pooled.
+Six sealed runs, each with four actors held out and all others to train for a
+length that was chosen before, pooled. This is the second look at these test
+folds: the first form of this recipe (simpler statistics, layers of 128 and 64
+units, two of the actors to validate) had 0.688 in them, concatenation 0.692,
+late fusion of its networks 0.704, late fusion of linear models 0.713.
+
 All choices were made among actors 1 to 20: five folds of 16 actors to train
-and 4 to validate, accuracy after the last epoch, one seed, so differences of
-0.02 say little. Actors 21 to 24 were not among them; the others are tested in
-folds whose settings they helped to choose.
+and 4 to validate, accuracy after the last epoch. Actors 21 to 24 were not
+among them; the others are tested in folds whose settings they helped to
+choose. About 90 forms were tried, and a difference of 0.01 says little. What
+each measure brought, two seeds of a script in PyTorch with the same networks:
 
-    linear models of ../shared/data/baselines.py, trained likewise
-        audio 0.512, action units 0.577, late fusion 0.737
-
-    action units alone, 450 steps
-        64 units, dropout 0.4                              0.555
-        noise with the covariance of speaker means         0.578
-        Gaussian noise 0.5, or 30 % masked, in its place   0.556, 0.551
-        128 and 64 units, dropout 0.5, speaker noise       0.590  (chosen)
-        the same without batch normalisation               0.563
-        the same for 900 steps                             0.600
+    linear models                      audio  action units  late fusion
+        inputs of baselines.py         0.512         0.577        0.737
+        inputs of this recipe, best C  0.588         0.615        0.773
 
     audio alone
-        2 convolutions over 80 ms means, statistics pooled 0.451
-        statistics of the clip, 128 units, noise 0.3       0.512
-        the means of its thirds besides                    0.526  (chosen)
-        more percentiles and differences besides           0.520
-    and on three of the folds, where the chosen one has 0.507
-        2 convolutions over statistics of 160 ms           0.486, 0.506
-        the pooled statistics of their input besides       0.536
+        statistics of log-mel frames, layers of 128 and 64       0.507
+        cepstra, course, correlations, pitch, rhythm instead     0.560
+        thirds and modulation besides                            0.582
+        one layer of 256                                         0.594
+    action units alone
+        128 and 64 units, noise 0.3                              0.576
+        their square roots, one layer of 256, noise 0.5          0.588
+        noise 0.1, speaker noise 1.5                             0.598
 
-    both, 900 steps                                 concatenation   MSAF
-        fused behind the first layer of 128 units           0.723  0.705
-        modalities left out, 0.3                            0.721  0.713
-        attention floor 0.5 besides                           -    0.726
-        both, left out 0.5                                  0.728  0.723
-        both, and a second layer of audio behind it           -    0.732
-                                                               (chosen)
+    both                                           concatenation  MSAF
+        first statistics, two layers                      0.717  0.730
+        all statistics, two layers                        0.741  0.737
+        one layer of 256, blocks of 16 channels           0.759  0.746
+        square roots of action units                      0.750      -
+        blocks of 64 channels                                 -  0.761
+        blocks dropped, 0.2                                   -  0.764
+        nothing paired anew (three seeds)                     -  0.757
+        noise 0.1 on action units                             -  0.764
+        in Keras, by this recipe, one seed                0.760  0.770
 
-The convolutions with pooled inputs took five times as long to train and were
-left out for that. On three folds action units had 0.582 with label smoothing,
-0.578 without, 0.589 without dropout in front of layers and 0.556 with 0.4 of
-it. Weights were averaged (decay 0.97) in the first two tables, whose effect
-alone was not measured, and are not averaged here.
-The last table is of batches of 32 for 30 epochs; 24 epochs of 64 are trained
-here, for time.
+Until "paired anew", half of the clips in a batch had the face of another clip
+of their emotion (0.751 with it, three seeds, 0.757 without). A loss for each
+modality besides brought 0.003 to 0.017 with two layers, averaged weights 0.008
+and 0.000; both were left out to keep it plain. Worse: speaker noise 1.5
+(0.726 for 0.730), 512 units (0.751), 48 epochs (0.748), a rate of 0.01 (0.760).
 """
 
 import argparse
@@ -61,8 +62,10 @@ from keras_mmfusion.data.corruptions import add_noise
 from keras_mmfusion.data.ravdess_av import read_ravdess_av
 from keras_mmfusion.evaluation import (
     Result,
+    Robustness,
     add_late_fusion,
     pool_folds,
+    pool_robustness,
     preset_metadata,
     robustness,
     run,
@@ -71,23 +74,28 @@ from keras_mmfusion.evaluation import (
 
 Shapes = Mapping[str, tuple[int | None, ...]]
 CLASSES = 8
-ACTORS = 24
 FOLDS = 6
 BATCH = 64
-UNITS = {"audio": [128, 64], "video": [128, 64]}
+EPOCHS = 24
+UNITS = 256
 HEAD_DROPOUT = 0.5
 SMOOTHING = 0.1
-NOISE = 0.3
-MODALITY_DROPOUT = 0.5
+NOISE = {"audio": 0.5, "video": 0.1}
+MODALITY_DROPOUT = 0.3
 FUSION = {
     "after": {"audio": "dense1", "video": "dense1"},
-    "block_channels": 16,
+    "block_channels": 64,
     "reduction_factor": 2,
     "attention_floor": 0.5,
+    "block_dropout": 0.2,
 }
 LATE = "late fusion"
 # Of the same folds: python ../shared/data/baselines.py rav
 LINEAR = 0.713
+# Likewise of the inputs of this recipe: weights/recipes/linear_ravdess.py
+LINEAR_SAME = 0.0
+# Accuracy of MSAF when the test folds were opened before.
+FIRST_LOOK = 0.688
 RECIPE = "python weights/recipes/msaf_ravdess_av.py --data ravdess_av.npz"
 SEVERITIES = {
     "missing modality": (0.5, 1.0),
@@ -100,27 +108,25 @@ class Augmentation:
     """Other speakers, noise, and modalities left out, in training batches."""
 
     def __init__(self, train: mmf.data.Split) -> None:
-        self.noise = NOISE
+        # As text too: a run writes down the plain settings of a transform.
+        self.settings = [f"{k}: {v:g}" for k, v in NOISE.items()]
         self.modality_dropout = MODALITY_DROPOUT
-        scale = dict.fromkeys(train.modalities, 1.0)
-        self._speakers = GroupNoise(train, "actor", scale)
+        self._speakers = GroupNoise(
+            train, "actor", dict.fromkeys(train.modalities, 1.0)
+        )
         self._dropout = ModalityDropout(MODALITY_DROPOUT)
-        # The data is standardised.
-        self._deviations = scale
 
     def __call__(self, inputs: Any, random: np.random.Generator) -> Any:
         moved = self._speakers(inputs, random)
-        noisy = add_noise(
-            moved, self.noise, seed=random, deviations=self._deviations
-        )
+        # The data is standardised, so the deviations are shares of theirs.
+        noisy = add_noise(moved, 1.0, seed=random, deviations=NOISE)
         return self._dropout(noisy, random)
 
 
 def encoders(shapes: Shapes, seed: int) -> dict[str, Any]:
-    # No dropout in front of a layer: it hides too much of 35 action units.
     return {
         modality: mmf.encoders.DenseEncoder(
-            shape[0], UNITS[modality], batch_norm=True, name=modality, seed=seed
+            shape[0], [UNITS], batch_norm=True, name=modality, seed=seed
         )
         for modality, shape in shapes.items()
     }
@@ -131,6 +137,8 @@ def fused(seed: int, shapes: Shapes, steps: int, fusions: list[Any]) -> Any:
         encoders(shapes, seed),
         fusions,
         num_classes=CLASSES,
+        # Without fusion, the same as a dense head on the concatenation.
+        combine="sum",
         dropout=HEAD_DROPOUT,
         seed=seed,
     )
@@ -148,16 +156,6 @@ def alone(seed: int, shapes: Shapes, steps: int, modality: str) -> Any:
         optimizer(steps), smoothed_cross_entropy, metrics=["accuracy"]
     )
     return model
-
-
-def late(models: Mapping[str, Any]) -> Any:
-    """The sum of the log-probabilities of networks of one modality each."""
-    inputs = {
-        m: keras.Input(net.input[m].shape[1:], name=m)
-        for m, net in models.items()
-    }
-    parts = [ops.log_softmax(net({m: inputs[m]})) for m, net in models.items()]
-    return keras.Model(inputs, keras.layers.Add()(parts))
 
 
 def smoothed_cross_entropy(y: Any, logits: Any) -> Any:
@@ -186,42 +184,38 @@ def builds(shapes: Shapes, steps: int) -> dict[str, Callable[[int], Any]]:
     }
 
 
-def actors_of(fold: int) -> tuple[list[int], list[int]]:
-    """Test and validation actors of a fold, from 0.
+def actors_of(fold: int) -> list[int]:
+    """Test actors of a fold, from 0: four consecutive ones."""
+    return list(range(4 * fold + 1, 4 * fold + 5))
 
-    Four consecutive actors are tested, the first two of the next four, a man
-    and a woman, validate.
+
+def read(path: str | Path, test: list[int]) -> mmf.data.MultimodalDataset:
+    """A fold in which all other actors train.
+
+    The length of training was chosen before. What the runner needs as a
+    validation split is a part of the training split, and only watches.
     """
-    first = 4 * fold + 1
-    test = list(range(first, first + 4))
-    valid = [actor % ACTORS + 1 for actor in (first + 3, first + 4)]
-    return test, valid
+    data = read_ravdess_av(path, test, [])
+    actors = data.train.groups["actor"]
+    watched = np.flatnonzero(np.isin(actors, np.unique(actors)[:2]))
+    data.valid = data.train.subset(watched)
+    return data
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", required=True, help="ravdess_av.npz")
     parser.add_argument("--out", default="weights/msaf_ravdess_av")
     parser.add_argument("--work", default="out/msaf_ravdess_av")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
     arguments = parser.parse_args()
-    folds = {fold: actors_of(fold) for fold in range(FOLDS)}
     datasets = {
-        f"actors {test[0]}-{test[-1]}": read_ravdess_av(
-            arguments.data, test, valid
-        )
-        for test, valid in folds.values()
+        f"actors {test[0]}-{test[-1]}": read(arguments.data, test)
+        for test in map(actors_of, range(FOLDS))
     }
-    train(
-        datasets,
-        Path(arguments.out),
-        Path(arguments.work),
-        arguments.seeds,
-        arguments.epochs,
-    )
+    out, work = Path(arguments.out), Path(arguments.work)
+    train(datasets, out, work, arguments.seeds, arguments.epochs)
 
 
 def train(
@@ -236,9 +230,12 @@ def train(
         name: fold_result(name, dataset, work / name, seeds, epochs)
         for name, dataset in folds.items()
     }
+    curves = {
+        name: corrupted(result, folds[name], work / name)
+        for name, result in results.items()
+    }
     for name, result in results.items():
-        if not result.robustness:
-            add_robustness(result, folds[name], work / name)
+        result.robustness = curves[name][0]
     pooled = pool_folds(results, "msaf_ravdess_av")
     add_late_fusion(pooled, ["audio", "video"], LATE)
     pooled.save(work)
@@ -247,14 +244,15 @@ def train(
 
     name, dataset = list(folds.items())[-1]
     build = builds(dataset.shapes, 1)["msaf"]
-    model = trained_model(build, work / name)
+    model = trained_model(build, work / name, seed=0)
     metadata = preset_metadata(
         pooled,
         name="ravdess_av",
         description=describe(pooled),
         paper="MSAF: Multimodal Split Attention Fusion, arXiv 2012.07175",
         recipe=RECIPE,
-        notes=notes(pooled, results[name], name),
+        notes=notes(pooled, results[name], name)
+        + under_corruption(list(curves.values())),
     )
     (out / "README.md").unlink(missing_ok=True)  # The card is made anew.
     model.save_to_preset(out, metadata)
@@ -277,6 +275,7 @@ def fold_result(
         fit={
             "epochs": epochs,
             "batch_size": BATCH,
+            "keep": "last",
             "transform": Augmentation(dataset.train),
         },
         groups="actor",
@@ -284,80 +283,86 @@ def fold_result(
     )
 
 
-def add_robustness(
+def corrupted(
     result: Result, dataset: mmf.data.MultimodalDataset, work: Path
-) -> None:
-    """Curves of the best seed of every fusion on the fold's test actors."""
-    models = {
-        name: trained_model(build, work, name)
-        for name, build in builds(dataset.shapes, 1).items()
-    }
-    alone = {m: models.pop(m) for m in dataset.modalities}
-    models[LATE] = late(alone)
-    result.robustness = {
-        name: robustness(model, dataset.test, SEVERITIES, verbose=0)
-        for name, model in models.items()
-    }
-    result.save(work)
+) -> list[dict[str, Robustness]]:
+    """Curves of the fusions on the fold's test actors, seed by seed."""
+    build = builds(dataset.shapes, 1)
+    return [
+        {
+            name: robustness(
+                trained_model(build[name], work, name, one.seed),
+                dataset.test,
+                SEVERITIES,
+                repeats=1,
+                verbose=0,
+            )
+            for name in ("msaf", "concat")
+        }
+        for one in result.first.runs
+    ]
 
 
 def describe(result: Result) -> str:
     """What the model is, and whether split attention pays, for the card."""
+    accuracy = result.models["msaf"].scores["accuracy"].mean
+    where = "above" if accuracy > LINEAR else "not above"
     test = next(t for a, _, t in result.paired if a == "concat")
+    low, high = test.low, test.high
     said = (
-        "beats"
-        if test.high < 0
-        else "is beaten by"
-        if test.low > 0
-        else "does not beat"
+        "beats" if high < 0 else "is beaten by" if low > 0 else "does not beat"
     )
     return (
         "MSAF on RAVDESS speech: statistics of log-mel frames and mean facial "
-        "action units, emotions of actors not trained on. "
-        f"{against_linear(result)} Split attention "
-        f"{said} plain concatenation of the same encoders: the accuracy of "
-        f"concatenation differs by {test.difference:+.4f} "
-        f"[{test.low:+.4f}, {test.high:+.4f}]. {corruptions_in_words(result)} "
+        "action units, emotions of actors not trained on. Its accuracy, "
+        f"{accuracy:.3f}, is {where} the {LINEAR} of late fusion of linear "
+        f"models. Split attention {said} plain concatenation of the same "
+        "encoders: the accuracy of concatenation differs by "
+        f"{test.difference:+.4f} [{low:+.4f}, {high:+.4f}]. "
         "For research use: the data is non-commercial (CC BY-NC-SA 4.0)."
     )
 
 
-def against_linear(result: Result) -> str:
-    """Where the model stands to linear models, for the card."""
-    accuracy = result.models["msaf"].scores["accuracy"].mean
-    where = "above" if accuracy > LINEAR else "not above"
-    return (
-        f"Its accuracy, {accuracy:.3f}, is {where} the {LINEAR} of late fusion "
-        "of linear models."
-    )
-
-
-def corruptions_in_words(result: Result) -> str:
-    """Accuracy of MSAF minus concatenation under the worst corruptions."""
-    msaf, concat = result.robustness["msaf"], result.robustness["concat"]
-    parts = [
-        f"{mine.corruption} ({mine.modality}) "
-        f"{mine.mean[-1] - its.mean[-1]:+.3f}"
-        for mine, its in zip(msaf.curves, concat.curves, strict=True)
+def under_corruption(folds: list[list[dict[str, Robustness]]]) -> str:
+    """Accuracy at the worst severity, msaf minus concat, over seeds."""
+    seeds = [
+        {name: pool_robustness([one[name] for one in same]) for name in same[0]}
+        for same in zip(*folds, strict=True)
     ]
+    parts = []
+    for index, curve in enumerate(seeds[0]["msaf"].curves):
+        worst = {
+            name: np.array(
+                [seed[name].curves[index].mean[-1] for seed in seeds]
+            )
+            for name in ("msaf", "concat")
+        }
+        difference = worst["msaf"] - worst["concat"]
+        parts.append(
+            f"{curve.corruption} of {curve.modality} {difference.mean():+.3f} "
+            f"({(difference > 0).sum()} of {len(seeds)} seeds above)"
+        )
     return (
-        "Its accuracy minus that of concatenation at the worst severity, one "
-        f"seed per fold: {', '.join(parts)}."
+        "\n- Accuracy at the worst severity, msaf minus concat, each seed "
+        f"with the same seed: {'; '.join(parts)}."
     )
 
 
 def notes(pooled: Result, fold: Result, name: str) -> str:
-    seed = fold.first.best_seed(fold.lower)
     lines = [
         f"Results are of {FOLDS} folds of four actors each, pooled: every clip "
         "was predicted by models that did not see its actor. Mean ± standard "
         "deviation over seeds, and the 95 % bootstrap interval by actor.",
-        "For comparison: late fusion of linear models of the same action units "
-        f"and of nearly the same statistics has {LINEAR} in these folds. It "
-        "trains on all 20 other actors; the networks train on 18 and keep two "
-        "to validate.",
-        f"The weights are those of one fold, {name} held out, seed {seed}, "
-        f"the best of {len(fold.first.runs)} on its two validation actors.",
+        "This is the second look at these test folds. At the first, other "
+        "inputs and settings, chosen among actors 1 to 20 too, had "
+        f"{FIRST_LOOK}.",
+        f"For comparison, late fusion of linear models has {LINEAR} in these "
+        "folds with simpler statistics of the same clips, and "
+        f"{LINEAR_SAME} with the inputs used here.",
+        f"The weights are those of one fold, {name} held out, and of the "
+        f"first of {len(fold.first.runs)} seeds: all other actors train, so "
+        "there is nothing to choose a seed by. What the runner calls "
+        "validation is a part of the training data.",
         "Settings were chosen on actors 1 to 20 in five folds, so they have "
         "seen labels of test actors of the first five folds. Actors 21 to 24 "
         "were not among them: "
@@ -368,6 +373,7 @@ def notes(pooled: Result, fold: Result, name: str) -> str:
         + f" ({fold.main}).",
         "Inputs are made by keras_mmfusion.data.ravdess_av.read_ravdess_av "
         "and standardised by the training actors of the fold.",
+        "The table of robustness is of the first seed of every fold.",
         *pooled.warnings,
     ]
     return "\n".join(f"- {line}" for line in lines)
