@@ -6,7 +6,7 @@ In each of the recipe's folds, principal components (150 at most) and a
 logistic regression for each modality, whose C is chosen with four groups of
 training actors left out in turn; and the sum of their log-probabilities. This
 is what ../shared/data/baselines.py does with its simpler inputs, but for the
-values of C: three here, two more on both sides there.
+values of C: three here, one more on either side there.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def fold_accuracy(path: str, test: list[int]) -> dict[str, float]:
         model = GridSearchCV(
             make_pipeline(
                 StandardScaler(),
-                PCA(min(150, x.shape[1]), random_state=0),
+                PCA(min(150, x.shape[1], len(x) // 2), random_state=0),
                 LogisticRegression(max_iter=1500),
             ),
             {"logisticregression__C": STRENGTHS},
