@@ -37,11 +37,11 @@ class MEA(FusionModel):
 
     Memory: in training no attention map is kept, unless `chain="mixed"`, so
     what a step needs grows with batch and lengths, not with their squares.
-    Measured under TensorFlow, 32 clips of 50, 375 and 500 steps with 8 heads
-    take 5.3 GB (`benchmarks/README_mea.md`). If that is too much, make the
-    batch smaller; disparity is no mean over samples, so accumulating
-    gradients is not the same as a larger batch. `predict` and `explain` hold
-    the maps of a layer, or of all.
+    Measured, 32 clips of 50, 375 and 500 steps with 8 heads take 5.3 GB under
+    TensorFlow and 6.0 under JAX (`benchmarks/README_mea.md`). If that is too
+    much, make the batch smaller; disparity is no mean over samples, so
+    accumulating gradients is not the same as a larger batch. `predict` and
+    `explain` hold the maps of a layer, or of all.
 
     Args:
         shapes: Modality to the shape of one sample, (`None`, features).
