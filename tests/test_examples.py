@@ -52,6 +52,7 @@ def test_sentiment_mosei(tmp_path):
         assert (folder / f"{name}.png").stat().st_size > 1000
 
 
+@pytest.mark.once  # JAX, as `make demo` has it.
 def test_demo(tmp_path):
     printed = run("demo.py", tmp_path)
     assert "Accuracy on 6000 test pairs" in printed
