@@ -18,7 +18,11 @@ from tests.backend import numpy_of
 LABELS = np.array([0, 1, 2, 1])
 
 
-def network(combine: str = "none", num_classes: int | None = 3) -> MSAF:
+def network(
+    combine: str = "none",
+    num_classes: int | None = 3,
+    reduction_factor: int = 4,
+) -> MSAF:
     """Fused behind the last stages, so that masks reach the heads."""
     return MSAF(
         {
@@ -29,6 +33,7 @@ def network(combine: str = "none", num_classes: int | None = 3) -> MSAF:
             {
                 "after": {"audio": "lstm2", "facts": "dense2"},
                 "block_channels": 4,
+                "reduction_factor": reduction_factor,
             }
         ],
         num_classes=num_classes,
@@ -78,7 +83,9 @@ def test_one_output_counts_samples_without_a_modality_too(combine):
 
 
 def test_both_losses_reach_every_encoder():
-    model = network()
+    # Of one or few units of the fusion's ReLU, all can be off by chance.
+    keras.utils.set_random_seed(0)
+    model = network(reduction_factor=1)
     before = {
         name: numpy_of(v).copy()
         for name, v in presets.named_weights(model).items()
