@@ -106,7 +106,8 @@ def _gradients(
 
     def step(state: Any, x: Any) -> Any:
         dc, dz = state
-        own, c_slope, f, i_slope, f_slope, g_slope, o_slope = x
+        parts = x if isinstance(x, tuple) else ops.split(x, 7, axis=-1)
+        own, c_slope, f, i_slope, f_slope, g_slope, o_slope = parts
         dh = own + ops.matmul(dz, backwards)
         dc = dc + dh * c_slope
         dz = ops.concatenate(
@@ -116,7 +117,11 @@ def _gradients(
         return state, state
 
     end = (start, ops.zeros_like(gates[0]))
-    _, (_, dz) = ops.scan(step, end, (dh, *slopes), reverse=True)
+    arrays: Any = (dh, *slopes)
+    if c.shape[0] is None:
+        # Keras' scan under TensorFlow takes one array of unknown length only.
+        arrays = ops.concatenate(arrays, axis=-1)
+    _, (_, dz) = ops.scan(step, end, arrays, reverse=True)
     units, sums = recurrent_kernel.shape
     rows = ops.transpose(ops.reshape(h_before, (-1, units)))
     return dz, ops.matmul(rows, ops.reshape(dz, (-1, sums)))
