@@ -176,11 +176,11 @@ class ConvolutionUnit(EncoderStage):
         self.filters = filters
         self.size = size
         self.stride = stride
-        self.conv = keras.layers.Conv3D(
+        self.conv = PaddedConv3D(
             filters,
             size,
             stride,
-            padding="same" if stride == 1 else "valid",
+            padding="same",
             data_format="channels_last",
             use_bias=False,
             name="conv",
@@ -203,15 +203,32 @@ class ConvolutionUnit(EncoderStage):
         mask: Tensor | None = None,
         training: bool | None = None,
     ) -> Tensor:
-        x = inputs
-        if self.stride > 1:
-            around = [self.size // 2] * 2
-            x = ops.pad(x, [[0, 0], around, around, around, [0, 0]])
-        x = self.norm(self.conv(x), training=training, mask=mask)
+        x = self.norm(self.conv(inputs), training=training, mask=mask)
         return mask_steps(ops.relu(x), mask)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*_halved(input_shape, (self.stride,) * 3)[:-1], self.filters)
+
+
+class PaddedConv3D(keras.layers.Conv3D):
+    """Convolution with as many zeros before as behind, at a stride too.
+
+    The zeros are written by hand: where PyTorch 2.13 pads fewer steps than
+    the kernel has, on a CPU in bfloat16, it leaves parts of the kernel's
+    gradient unwritten.
+    """
+
+    def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
+        if self.kernel_size[0] > 1:
+            around = [self.kernel_size[0] // 2] * 2
+            inputs = ops.pad(inputs, [[0, 0], around, around, around, [0, 0]])
+        return ops.conv(
+            inputs,
+            kernel,
+            strides=self.strides[0],
+            padding="valid",
+            data_format="channels_last",
+        )
 
 
 class Stem(EncoderStage):
