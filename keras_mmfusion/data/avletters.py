@@ -29,8 +29,10 @@ from numpy.typing import NDArray
 
 from keras_mmfusion.data.archive import read_arrays
 from keras_mmfusion.data.columns import Column, Ragged
+from keras_mmfusion.data.cosine_waves import cosine_waves
 from keras_mmfusion.data.dataset import MultimodalDataset
-from keras_mmfusion.data.motion import checked_clip
+from keras_mmfusion.data.held_out import hold_out
+from keras_mmfusion.data.motion import central_differences, checked_clip
 from keras_mmfusion.data.padding import Floats
 from keras_mmfusion.data.split import Split
 
@@ -110,21 +112,11 @@ def read_avletters(
         raise ValueError(
             f"`by` must be 'speaker' or 'repetition'. Received: {by!r}"
         )
-    numbers = arrays[by]
-    known = set(np.unique(numbers).tolist())
-    asked = [*test, *valid]
-    if len(set(asked)) < len(asked) or not test or not set(asked) < known:
-        raise ValueError(
-            f"Expected test and validation {by}s to be different ones among "
-            f"{sorted(known)}, with some left to train. Received: "
-            f"{list(test)} and {list(valid)}"
-        )
-    whole = _whole(arrays)
-    tested, validated = np.isin(numbers, test), np.isin(numbers, valid)
+    train, watch, last = hold_out(_whole(arrays), by, test, valid)
     return MultimodalDataset(
-        whole.subset(np.flatnonzero(~tested & ~validated)),
-        whole.subset(np.flatnonzero(validated)) if valid else None,
-        whole.subset(np.flatnonzero(tested)),
+        train,
+        watch,
+        last,
         name=f"avletters, by {by}",
         task="classification",
         class_names=[chr(ord("A") + i) for i in range(26)],
@@ -167,7 +159,8 @@ def lips_input(frames: NDArray[Any]) -> Floats:
     if deviation < _STILL:
         return np.zeros((len(x), 2 * WAVES[0] * WAVES[1]), np.float32)
     down, across = (
-        cosines(n, size) for n, size in zip(WAVES, FRAME, strict=True)
+        cosine_waves(n, size).astype(np.float32)
+        for n, size in zip(WAVES, FRAME, strict=True)
     )
     return lips_channels(down @ (x / deviation) @ across.T)
 
@@ -176,7 +169,9 @@ def lips_channels(waves: Floats) -> Floats:
     """Waves (..., T, 12, 6) to channels (..., T, 144)."""
     scaled = waves / _LIPS_SCALE
     flat = scaled.reshape(*waves.shape[:-2], -1).astype(np.float32)
-    return np.concatenate([flat, _VELOCITY * _change(flat)], axis=-1)
+    return np.concatenate(
+        [flat, _VELOCITY * central_differences(flat)], axis=-1
+    )
 
 
 def lips_waves(channels: Floats) -> Floats:
@@ -221,22 +216,6 @@ def mfcc_channels(cepstra: Floats) -> Floats:
     x = cepstra.astype(np.float32)
     slopes = _SLOPE * _slope(x)
     return np.concatenate([x, slopes, _SLOPE * _slope(slopes)], axis=-1)
-
-
-def cosines(count: int, size: int) -> Floats:
-    """The first rows of the orthonormal cosine transform, (count, size)."""
-    place = (np.arange(size) + 0.5) * np.pi / size
-    rows = np.cos(np.arange(count)[:, None] * place) * np.sqrt(2 / size)
-    rows[0] /= np.sqrt(2)
-    return rows.astype(np.float32)
-
-
-def _change(x: Floats) -> Floats:
-    """Central differences over the last axis but one."""
-    if x.shape[-2] < 2:
-        return np.zeros_like(x)
-    change: Floats = np.gradient(x, axis=-2)
-    return change
 
 
 def _slope(x: Floats) -> Floats:

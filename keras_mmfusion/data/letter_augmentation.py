@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keras_mmfusion.data import avletters
+from keras_mmfusion.data.cosine_waves import cosine_waves
 from keras_mmfusion.data.motion import interpolate
-from keras_mmfusion.data.padding import Floats
+from keras_mmfusion.data.padding import Floats, nonzero_spans
+from keras_mmfusion.data.varied_speed import random_path, read_along
 
 _KNOTS = 4
 
@@ -73,29 +75,18 @@ class LetterAugmentation:
         names = [name for name in ("audio", "lips") if name in inputs]
         if not names:
             return result
-        path = self._path(len(inputs[names[0]]), random)
+        count = len(inputs[names[0]])
+        path = random_path(count, _KNOTS, self.crop, self.warp, random)
         for name in names:
             x = inputs[name]
-            valid = _valid(x)
-            x = _retimed(x, valid.sum(axis=1), path)
+            _, lengths = nonzero_spans(x)
+            valid = np.arange(x.shape[1]) < lengths[:, None]
+            x = read_along(x, path, lengths)
             change = self._lips if name == "lips" else self._audio
             x = change(x, random)
             x = x + self.noise * random.standard_normal(x.shape, np.float32)
             result[name] = x * valid[..., None]
         return result
-
-    def _path(
-        self, count: int, random: np.random.Generator
-    ) -> NDArray[np.float64]:
-        """Where in the clip, 0..1, each of some evenly spaced steps is."""
-        start = random.uniform(0, self.crop, (count, 1))
-        end = 1 - random.uniform(0, self.crop, (count, 1))
-        pace = np.exp(random.normal(0, self.warp, (count, _KNOTS)))
-        knots = np.pad(np.cumsum(pace, axis=1), [(0, 0), (1, 0)])
-        path: NDArray[np.float64] = start + (end - start) * (
-            knots / knots[:, -1:]
-        )
-        return path
 
     def _lips(self, channels: Floats, random: np.random.Generator) -> Floats:
         x = avletters.lips_waves(channels)
@@ -121,28 +112,6 @@ class LetterAugmentation:
         return np.exp(np.float32(self.gain) * noise)
 
 
-def _valid(x: Floats) -> NDArray[np.bool_]:
-    """Steps up to the last that is not zero, (B, T)."""
-    real = x.any(axis=-1)
-    valid: NDArray[np.bool_] = (
-        np.flip(np.cumsum(np.flip(real, 1), axis=1), 1) > 0
-    )
-    return valid
-
-
-def _retimed(
-    x: Floats, lengths: NDArray[np.integer], knots: NDArray[np.float64]
-) -> Floats:
-    """Sequences read along a path through their valid steps."""
-    last = np.maximum(lengths - 1, 1)[:, None]
-    time = np.minimum(np.arange(x.shape[1]) / last, 1) * _KNOTS
-    first = np.minimum(time.astype(int), _KNOTS - 1)
-    share = time - first
-    sample = np.arange(len(x))[:, None]
-    path = knots[sample, first] * (1 - share) + knots[sample, first + 1] * share
-    return interpolate(x, path * np.maximum(lengths - 1, 0)[:, None])
-
-
 def _moved(
     waves: int,
     size: int,
@@ -156,7 +125,7 @@ def _moved(
     middle = (size - 1) / 2
     place = (np.arange(size) - middle) / zoom[:, None] + middle
     place = np.clip(place + size * shift[:, None], 0, size - 1)
-    basis = avletters.cosines(waves, size)
+    basis = cosine_waves(waves, size).astype(np.float32)
     pictures = np.broadcast_to(basis.T, (len(zoom), size, waves))
     moved: Floats = basis @ interpolate(pictures, place)
     return moved

@@ -46,7 +46,7 @@ def interpolate(x: Array, places: Array) -> Array:
     """Clips (B, T, ...) read at places (B, t) between 0 and T - 1."""
     first = np.clip(places.astype(np.int64), 0, x.shape[1] - 1)
     second = np.minimum(first + 1, x.shape[1] - 1)
-    share = (places - first).astype(np.float32)
+    share = (places - first).astype(np.result_type(x.dtype, np.float32))
     share = share.reshape(share.shape + (1,) * (x.ndim - 2))
     sample = np.arange(len(x))[:, None]
     mixed: Array = x[sample, first] * (1 - share) + x[sample, second] * share
@@ -105,7 +105,7 @@ def skeleton_input(clip: Array, steps: int = 32) -> Array:
 def skeleton_channels(x: Array) -> Array:
     """Positions (..., T, 20, 3) to channels (..., T, 120)."""
     flat = x.reshape(*x.shape[:-2], -1).astype(np.float32)
-    return np.concatenate([flat * 3, _change(flat) * 30], axis=-1)
+    return np.concatenate([flat * 3, central_differences(flat) * 30], axis=-1)
 
 
 def skeleton_positions(channels: Array) -> Array:
@@ -137,7 +137,7 @@ def inertial_input(clip: Array, steps: int = 64) -> Array:
 def inertial_channels(x: Array) -> Array:
     """Scaled samples (..., T, 6) to channels (..., T, 12)."""
     x = x.astype(np.float32)
-    return np.concatenate([x, _change(x) * 3], axis=-1)
+    return np.concatenate([x, central_differences(x) * 3], axis=-1)
 
 
 def depth_input(clip: Array, steps: int = 16) -> Array:
@@ -172,7 +172,9 @@ def depth_input(clip: Array, steps: int = 16) -> Array:
         )
         for values in (change, person.astype(np.float32))
     )
-    outline = _change(filled.reshape(steps, -1)).reshape(filled.shape)
+    outline = central_differences(filled.reshape(steps, -1)).reshape(
+        filled.shape
+    )
     return depth_channels(np.stack([moving, outline], axis=-1))
 
 
@@ -222,12 +224,12 @@ def _cells(x: Array) -> Array:
     return mean
 
 
-def _change(x: Array) -> Array:
+def central_differences(x: Array) -> Array:
     """Central differences over the last axis but one."""
     if x.shape[-2] < 2:
         return np.zeros_like(x)
-    change: Array = np.gradient(x, axis=-2)
-    return change
+    differences: Array = np.gradient(x, axis=-2)
+    return differences
 
 
 def checked_clip(clip: Array, shape: tuple[int, ...], kind: str) -> Array:

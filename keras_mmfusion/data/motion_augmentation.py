@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_mmfusion.data import motion
 from keras_mmfusion.data.motion import Array
+from keras_mmfusion.data.varied_speed import random_path, read_along
 
 Inputs = dict[str, Array]
 _KNOTS = 5
@@ -156,19 +157,8 @@ class MotionAugmentation:
 
     def _retimed(self, x: Array, random: np.random.Generator) -> Array:
         """Clips (B, T, ...) cut, and at a speed that varies."""
-        count, steps = x.shape[:2]
-        start = random.uniform(0, self.crop, (count, 1))
-        end = 1 - random.uniform(0, self.crop, (count, 1))
-        pace = np.exp(random.normal(0, self.warp, (count, _KNOTS)))
-        knots = np.pad(np.cumsum(pace, axis=1), [(0, 0), (1, 0)])
-        knots /= knots[:, -1:]
-        place = np.linspace(0, _KNOTS, steps)
-        first = np.minimum(place.astype(int), _KNOTS - 1)
-        share = place - first
-        path = knots[:, first] * (1 - share) + knots[:, first + 1] * share
-        return motion.interpolate(
-            x, (start + (end - start) * path) * (steps - 1)
-        )
+        path = random_path(len(x), _KNOTS, self.crop, self.warp, random)
+        return read_along(x, path, np.full(len(x), x.shape[1]))
 
 
 def rotations(axes: Array, degrees: Array) -> Array:

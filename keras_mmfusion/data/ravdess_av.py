@@ -22,6 +22,7 @@ import numpy as np
 from keras_mmfusion.data.archive import read_arrays
 from keras_mmfusion.data.columns import Column, Vectors
 from keras_mmfusion.data.dataset import MultimodalDataset
+from keras_mmfusion.data.held_out import hold_out
 from keras_mmfusion.data.speech_statistics import speech_statistics
 from keras_mmfusion.data.split import Split
 from keras_mmfusion.data.standardize import Standardizer
@@ -71,15 +72,6 @@ def read_ravdess_av(
             two splits.
     """
     arrays = read_arrays(path, _ARRAYS, "RAVDESS features")
-    actors = arrays["actor"]
-    known = set(np.unique(actors).tolist())
-    asked = [*test_actors, *valid_actors]
-    if len(set(asked)) < len(asked) or not set(asked) < known:
-        raise ValueError(
-            "Expected test and validation actors to be different ones among "
-            f"{sorted(known)}, with some left to train. Received: "
-            f"{list(test_actors)} and {list(valid_actors)}"
-        )
     offsets = arrays["audio_offsets"].astype(np.int64)
     clips = [
         speech_statistics(arrays["audio_logmel"][start:end])
@@ -94,18 +86,14 @@ def read_ravdess_av(
         features,
         arrays["emotion"].astype(np.int64),
         ids=[str(name) for name in arrays["name"]],
-        groups={"actor": actors},
+        groups={"actor": arrays["actor"]},
     )
-    test, valid = np.isin(actors, test_actors), np.isin(actors, valid_actors)
-    train, valid_part, test_part = (
-        whole.subset(np.flatnonzero(rows))
-        for rows in (~test & ~valid, valid, test)
-    )
+    train, watch, last = hold_out(whole, "actor", test_actors, valid_actors)
     scale = Standardizer(train).transform
     return MultimodalDataset(
         scale(train),
-        scale(valid_part) if len(valid_part) else None,
-        scale(test_part),
+        None if watch is None else scale(watch),
+        scale(last),
         name="ravdess_av",
         task="classification",
         class_names=[str(name) for name in arrays["emotion_names"]],

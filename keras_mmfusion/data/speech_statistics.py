@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from keras_mmfusion.data.cosine_waves import cosine_waves
+from keras_mmfusion.data.motion import interpolate
 from keras_mmfusion.data.padding import Floats
 
 Frames = NDArray[np.float64]
@@ -76,19 +78,21 @@ def speech_statistics(frames: NDArray[np.floating[Any]]) -> Floats:
     if not loud.any():  # All alike: nothing is louder.
         loud[:] = True
     speech = _speech(x, energy)
-    cepstra = x @ _cosines(x.shape[1], _CEPSTRA)
+    cepstra = x @ cosine_waves(_CEPSTRA, x.shape[1]).T
     parts = [
         _distribution(cepstra[loud], (10, 50, 90), mean=True),
         *(_movement(cepstra, loud, lag) for lag in (1, 3)),
         _correlations(cepstra[loud, :10]),
         *(
             _distribution(third, (10, 90))
-            for third in np.array_split(speech @ _cosines(x.shape[1], 13), 3)
+            for third in np.array_split(
+                speech @ cosine_waves(13, x.shape[1]).T, 3
+            )
         ),
         (
-            _cosines(_RHYTHM, 8).T
+            cosine_waves(8, _RHYTHM)
             @ _stretched(speech, _RHYTHM)
-            @ _cosines(x.shape[1], 12)
+            @ cosine_waves(12, x.shape[1]).T
         ).ravel(),
         _modulation(speech),
         _pitch(speech),
@@ -106,22 +110,10 @@ def _speech(x: Frames, energy: Frames) -> Frames:
     return x[start:end]
 
 
-def _cosines(size: int, count: int) -> Frames:
-    """First columns of the orthonormal cosine transform, (size, count)."""
-    angles = np.outer(np.arange(size) + 0.5, np.arange(count)) * np.pi / size
-    table = np.cos(angles) * np.sqrt(2 / size)
-    table[:, 0] /= np.sqrt(2)
-    return table
-
-
 def _stretched(x: Frames, steps: int) -> Frames:
     """The frames at so many places in time, evenly spread."""
     places = np.linspace(0, len(x) - 1, steps)
-    before = np.floor(places).astype(np.int64)
-    behind = np.minimum(before + 1, len(x) - 1)
-    share = (places - before)[:, None]
-    stretched: Frames = x[before] * (1 - share) + x[behind] * share
-    return stretched
+    return interpolate(x[None], places[None])[0]
 
 
 def _distribution(
@@ -190,7 +182,7 @@ def _rhythm(energy: Frames, speech: Frames) -> Frames:
     inner = smooth[1:-1]
     peaks = (inner > smooth[:-2]) & (inner > smooth[2:]) & (inner > 0)
     steps = np.diff(speech)
-    course = _cosines(_RHYTHM, 8).T @ _stretched(speech[:, None], _RHYTHM)
+    course = cosine_waves(8, _RHYTHM) @ _stretched(speech[:, None], _RHYTHM)
     return np.array(
         [
             len(energy),
