@@ -31,16 +31,18 @@ def convolved_products(
     heads = query.shape[1]
     batch = ops.shape(query)[0]
     steps, keys = ops.shape(query)[3], ops.shape(key)[3]
-    drawn_query = ops.einsum("ybhct,yxho->boxhct", _neighbours(query), kernel)
-    drawn_query = ops.reshape(drawn_query, (batch, heads, -1, steps))
-    drawn_key = ops.moveaxis(_neighbours(key), 0, 1)
-    drawn_key = ops.reshape(drawn_key, (batch, 1, -1, keys))
+    predicted_query = ops.einsum(
+        "ybhct,yxho->boxhct", _neighbours(query), kernel
+    )
+    predicted_query = ops.reshape(predicted_query, (batch, heads, -1, steps))
+    predicted_key = ops.moveaxis(_neighbours(key), 0, 1)
+    predicted_key = ops.reshape(predicted_key, (batch, 1, -1, keys))
     # The bias is one more term.
     b = ops.ones((batch, heads, 1, steps), query.dtype) * bias[:, None, None]
     one = ops.ones((batch, 1, 1, keys), key.dtype)
-    drawn_query = ops.concatenate([drawn_query, b], axis=2)
-    drawn_key = ops.concatenate([drawn_key, one], axis=2)
-    return drawn_query, ops.repeat(drawn_key, heads, axis=1)
+    predicted_query = ops.concatenate([predicted_query, b], axis=2)
+    predicted_key = ops.concatenate([predicted_key, one], axis=2)
+    return predicted_query, ops.repeat(predicted_key, heads, axis=1)
 
 
 def _neighbours(x: Tensor) -> Tensor:

@@ -2,8 +2,8 @@
 
 A map that is not kept for the gradient needs the same mask twice. Here an
 element's fate is a hash of its map's seed, its row and its column, so any part
-of a mask can be made at any time, alike under every backend, and at a fraction
-of the cost of the backends' own generators (`benchmarks/README_mea.md`).
+of a mask can be made at any time, alike under every backend, and at no more
+cost than by the backends' own generators (`benchmarks/dropout.py`).
 """
 
 from keras import ops

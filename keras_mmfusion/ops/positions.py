@@ -35,11 +35,13 @@ def computed_once(x: Tensor) -> Tensor:
     """
     if keras.backend.backend() == "torch":
         return x
-    eye = ops.eye(x.shape[-1], dtype=x.dtype)
-    if keras.backend.backend() == "tensorflow":
-        return ops.matmul(x, eye)
-    import jax.numpy as jnp
-
     # The compiler drops its own barriers on a CPU, but no product; at full
     # precision the product with the identity is exact.
+    if keras.backend.backend() == "tensorflow":
+        # A GPU may round factors in float32 to ten bits.
+        eye = ops.eye(x.shape[-1], dtype="float64")
+        return ops.cast(ops.matmul(ops.cast(x, "float64"), eye), x.dtype)
+    import jax.numpy as jnp
+
+    eye = ops.eye(x.shape[-1], dtype=x.dtype)
     return jnp.matmul(x, eye, precision="highest")

@@ -81,7 +81,7 @@ def recomputed_attention(
 
     @ops.custom_gradient
     def outputs(*factors: Tensor) -> Any:
-        names = ("query", "key", "value", "drawn_query", "drawn_key")
+        names = ("query", "key", "value", "predicted_query", "predicted_key")
         arrays = {**dict(zip(names, factors, strict=False)), **fixed}
         y = in_chunks(rule.outputs, arrays, size)
         # Under PyTorch a graph that holds its own output is never freed.
@@ -126,8 +126,8 @@ class _Rule:
         self,
         query: Tensor,
         key: Tensor,
-        drawn_query: Tensor | None = None,
-        drawn_key: Tensor | None = None,
+        predicted_query: Tensor | None = None,
+        predicted_key: Tensor | None = None,
         bias: Tensor | None = None,
         **_: Tensor,
     ) -> dict[str, Tensor]:
@@ -137,18 +137,22 @@ class _Rule:
             return ops.softmax(scores if bias is None else scores + bias)
 
         scores = _scores(query, key)
-        if drawn_query is None:
+        if predicted_query is None:
             return {"shares": softmax(scores)}
-        drawn = _scores(drawn_query, drawn_key)
+        convolved = _scores(predicted_query, predicted_key)
         current = softmax(scores) if self.nested else scores
-        predicted = ops.gelu(drawn, approximate=False)
+        predicted = ops.gelu(convolved, approximate=False)
         mixed = self.mix * predicted + (1 - self.mix) * current
-        return {"shares": softmax(mixed), "current": current, "drawn": drawn}
+        return {
+            "shares": softmax(mixed),
+            "current": current,
+            "convolved": convolved,
+        }
 
     def gradients(
         self, value: Tensor, y: Tensor, dy: Tensor, **arrays: Tensor
     ) -> tuple[Tensor, ...]:
-        """Of query, key, value and, where there are, the drawn ones."""
+        """Of query, key, value and, where there are, the predicted ones."""
         made = self._shares(**arrays)
         shares = used = made["shares"]
         # Over the keys, Σ dA A is Σ dY Y over the channels.
@@ -161,11 +165,11 @@ class _Rule:
         dvalue = ops.matmul(dy, ops.cast(used, value.dtype))
         dmixed = shares * (dshares - total)
         more: tuple[Tensor, ...] = ()
-        if "drawn" in made:
+        if "convolved" in made:
             more = _factor_gradients(
-                self.mix * dmixed * _gelu_slope(made["drawn"]),
-                arrays["drawn_query"],
-                arrays["drawn_key"],
+                self.mix * dmixed * _gelu_slope(made["convolved"]),
+                arrays["predicted_query"],
+                arrays["predicted_key"],
             )
             dmixed = (1 - self.mix) * dmixed
             if self.nested:

@@ -106,8 +106,7 @@ def _gradients(
 
     def step(state: Any, x: Any) -> Any:
         dc, dz = state
-        parts = x if isinstance(x, tuple) else ops.split(x, 7, axis=-1)
-        own, c_slope, f, i_slope, f_slope, g_slope, o_slope = parts
+        own, c_slope, f, i_slope, f_slope, g_slope, o_slope = ops.unstack(x, 7)
         dh = own + ops.matmul(dz, backwards)
         dc = dc + dh * c_slope
         dz = ops.concatenate(
@@ -117,10 +116,9 @@ def _gradients(
         return state, state
 
     end = (start, ops.zeros_like(gates[0]))
-    arrays: Any = (dh, *slopes)
-    if c.shape[0] is None:
-        # Keras' scan under TensorFlow takes one array of unknown length only.
-        arrays = ops.concatenate(arrays, axis=-1)
+    # One array: Keras' scan under TensorFlow takes several of known length
+    # only.
+    arrays = ops.stack((dh, *slopes), axis=1)
     _, (_, dz) = ops.scan(step, end, arrays, reverse=True)
     units, sums = recurrent_kernel.shape
     rows = ops.transpose(ops.reshape(h_before, (-1, units)))

@@ -28,17 +28,19 @@ def arrays(predicted):
     rng = np.random.default_rng(0)
     sizes = {"query": (3, STEPS), "key": (3, KEYS), "value": (2, KEYS)}
     if predicted:
-        sizes |= {"drawn_query": (7, STEPS), "drawn_key": (7, KEYS)}
+        sizes |= {"predicted_query": (7, STEPS), "predicted_key": (7, KEYS)}
     return {
         name: rng.normal(size=(BATCH, HEADS, *size)).astype("float32")
         for name, size in sizes.items()
     }
 
 
-def with_maps(query, key, value, drawn_query=None, drawn_key=None, mixing=""):
+def with_maps(
+    query, key, value, predicted_query=None, predicted_key=None, mixing=""
+):
     mixed = current = products(query, key)
-    if drawn_query is not None:
-        predicted = ops.gelu(products(drawn_query, drawn_key), False)
+    if predicted_query is not None:
+        predicted = ops.gelu(products(predicted_query, predicted_key), False)
         if mixing == "paper":
             current = masked_softmax(current, MASK)
         mixed = MIX * predicted + (1 - MIX) * current

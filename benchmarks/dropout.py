@@ -1,0 +1,64 @@
+"""Keras' dropout beside ours, one call in training.
+
+    KERAS_BACKEND=torch OMP_NUM_THREADS=1 python benchmarks/dropout.py
+
+`UniformDropout` of GRJCA at 12 x 300 x 384, and the masks of attention maps
+that are hashes, of 64 maps of 375 x 500 as `MEA` draws them. Medians of
+processor time that take turns; compare ratios within one run only.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_mmfusion.layers.uniform_dropout import UniformDropout
+from keras_mmfusion.ops.map_dropout import kept, map_seeds
+
+RATE, ROUNDS = 0.6, 15
+SHAPE, MAPS = (12, 300, 384), (64, 375, 500)
+
+
+def hashed(x: Any, state: Any) -> Any:
+    mask = kept(map_seeds(state, MAPS[0]), MAPS[1], MAPS[2], RATE)
+    return x * ops.cast(mask, x.dtype) * (1 / (1 - RATE))
+
+
+def jobs() -> dict[str, Callable[[], Any]]:
+    x, maps = (
+        ops.convert_to_tensor(np.ones(shape, "float32"))
+        for shape in (SHAPE, MAPS)
+    )
+    state = ops.convert_to_tensor(np.array([7, 3], "int32"))
+    found: dict[str, Callable[[], Any]] = {}
+    for name, layer in (
+        ("Keras", keras.layers.Dropout(RATE, seed=0)),
+        ("uniform", UniformDropout(RATE, seed=0)),
+    ):
+        found[f"features, {name}"] = lambda f=layer: f(x, training=True)
+    layer = keras.layers.Dropout(RATE, seed=0)
+    found["maps, Keras"] = lambda: layer(maps, training=True)
+    found["maps, hash"] = lambda: hashed(maps, state)
+    return found
+
+
+def main() -> None:
+    every = jobs()
+    spent: dict[str, list[float]] = {name: [] for name in every}
+    for _ in range(ROUNDS + 2):
+        for name, job in every.items():
+            start = time.process_time()
+            ops.convert_to_numpy(job())
+            spent[name].append(time.process_time() - start)
+    print(keras.backend.backend())
+    for name, values in spent.items():
+        # The first two rounds warm up.
+        print(f"  {name:18} {1000 * statistics.median(values[2:]):7.1f} ms")
+
+
+if __name__ == "__main__":
+    main()
