@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import keras
@@ -9,8 +10,7 @@ import keras
 from keras_mmfusion.encoders import Encoder
 from keras_mmfusion.evaluation.training import Build
 from keras_mmfusion.models import GRJCA
-from keras_mmfusion.models.grjca_graph import encode
-from keras_mmfusion.models.sequence_head import SequenceHead
+from keras_mmfusion.models.grjca_graph import encode, make_head
 from keras_mmfusion.ops.masking import any_mask
 
 Encoders = Callable[[int], Mapping[str, Encoder]]
@@ -23,6 +23,11 @@ RUNGS: dict[str, dict[str, Any]] = {
     "jca": {"steps": 1, "gate": None},
 }
 CONCAT = "concat"
+# Of these arguments of `GRJCA` the head is made.
+_HEAD = signature(make_head).parameters
+_DEFAULTS = {
+    k: p.default for k, p in signature(GRJCA.__init__).parameters.items()
+}
 
 
 def attention_ladder(
@@ -130,13 +135,6 @@ def _unfused(
     if len(names) > 1:
         layer = keras.layers.Concatenate(name="joined")
         joined = layer([features[m] for m in names])
-    classes = arguments.get("num_classes")
-    head = SequenceHead(
-        arguments.get("hidden_units", 256),
-        classes or arguments.get("num_targets", 1),
-        None if classes else arguments.get("output_range", 1.0),
-        arguments.get("per_step", True),
-        name="head",
-    )
+    head = make_head(**{k: arguments.get(k, _DEFAULTS[k]) for k in _HEAD})
     outputs = head(joined, mask=any_mask([masks[m] for m in names]))
     return finish(keras.Model(inputs, outputs))

@@ -116,7 +116,8 @@ class FusionModel(keras.Model):
 
     def _check_arrays(self, x: Any) -> None:
         """Checks inputs that cannot be batches: those to explain."""
-        check_inputs(x, self._sample_shapes, self._axes)
+        if not isinstance(x, Mapping):
+            check_inputs(x, self._sample_shapes, self._axes)  # Raises.
         self._check(x)
 
     def _check_labels(self, y: Any, size: int) -> None:

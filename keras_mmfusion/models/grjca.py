@@ -12,16 +12,15 @@ from keras_mmfusion.encoders import TCNEncoder
 from keras_mmfusion.layers import GatedJointCrossAttention
 from keras_mmfusion.losses import ConcordanceLoss
 from keras_mmfusion.metrics import ConcordanceCorrelation
-from keras_mmfusion.models.arguments import for_each, output_size
+from keras_mmfusion.models.arguments import for_each
 from keras_mmfusion.models.encoder_dict import (
     encoder_order,
     input_of,
     make_encoder,
 )
 from keras_mmfusion.models.fusion_model import FusionModel
-from keras_mmfusion.models.grjca_graph import encode, grid_steps
+from keras_mmfusion.models.grjca_graph import encode, grid_steps, make_head
 from keras_mmfusion.models.grjca_stream import GRJCAStream
-from keras_mmfusion.models.sequence_head import SequenceHead
 from keras_mmfusion.models.step_labels import (
     check_split_labels,
     check_step_labels,
@@ -150,9 +149,9 @@ class GRJCA(FusionModel):
             seed=seed,
             name="fusion",
         )
-        size = output_size(num_classes, num_targets)
-        bound = output_range if num_classes is None else None
-        head = SequenceHead(hidden_units, size, bound, per_step, name="head")
+        head = make_head(
+            num_classes, num_targets, output_range, hidden_units, per_step
+        )
 
         # === Functional Model ===
         inputs = input_of(built)

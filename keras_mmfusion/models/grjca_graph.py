@@ -1,4 +1,4 @@
-"""Sequences of all modalities on one time grid, for `GRJCA`."""
+"""Parts of GRJCA's graph: one time grid for all modalities, and the head."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,8 @@ from keras import ops
 
 from keras_mmfusion.encoders import Encoder
 from keras_mmfusion.layers import PaddingMask, ResampleTime
+from keras_mmfusion.models.arguments import output_size
+from keras_mmfusion.models.sequence_head import SequenceHead
 from keras_mmfusion.types import Tensor
 
 
@@ -73,6 +75,19 @@ def _sequence(
             f"{tuple(features.shape)} for input {tuple(inputs.shape)}"
         )
     return features, mask
+
+
+def make_head(
+    num_classes: int | None,
+    num_targets: int,
+    output_range: float | None,
+    hidden_units: int,
+    per_step: bool,
+) -> SequenceHead:
+    """The head of a `GRJCA` of these arguments; logits have no bound."""
+    size = output_size(num_classes, num_targets)
+    bound = output_range if num_classes is None else None
+    return SequenceHead(hidden_units, size, bound, per_step, name="head")
 
 
 def grid_steps(

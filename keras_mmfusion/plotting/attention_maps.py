@@ -65,9 +65,11 @@ def plot_attention_maps(
         for axis, (layer, kind) in zip(row, columns, strict=True):
             shown = _one(maps[layer][m][kind], sample)[:steps, :steps]
             _draw(axis, shown, kind)
-        row[0].set_ylabel(m)
+        row[0].set_ylabel(f"step of {m}")
     for axis, (layer, kind) in zip(axes[0], columns, strict=True):
         axis.set_title(f"{layer}, {kind}", fontsize="medium")
+    for axis in axes[-1]:
+        axis.set_xlabel("step that is attended to", fontsize="small")
     return figure
 
 
@@ -121,7 +123,9 @@ def plot_cross_attention(maps: Mapping[str, Array], sample: int = 0) -> Any:
             steps = max(int((shown.sum(axis=1) > 0).sum()), 1)
             _draw(axis, shown[:steps], "used")
             axis.set_title(name, fontsize="medium")
-        row[0].set_ylabel(target)
+        row[0].set_ylabel(f"step of {target}")
+    for axis in axes[-1]:
+        axis.set_xlabel("step that is attended to", fontsize="small")
     return figure
 
 
