@@ -4,9 +4,9 @@ from keras_mmfusion.evaluation.attention_ladder import attention_ladder
 from keras_mmfusion.evaluation.baselines import baselines, with_only
 from keras_mmfusion.evaluation.directions import lower_is_better
 from keras_mmfusion.evaluation.findings import (
+    add_robustness,
     comparison_in_words,
     corruption_in_words,
-    robustness_of_seeds,
 )
 from keras_mmfusion.evaluation.folds import pool_folds, pool_robustness
 from keras_mmfusion.evaluation.late_fusion import add_late_fusion
@@ -39,6 +39,7 @@ __all__ = [
     "Score",
     "SeedRun",
     "add_late_fusion",
+    "add_robustness",
     "attention_ladder",
     "baselines",
     "comparison_in_words",
@@ -50,7 +51,6 @@ __all__ = [
     "report_videos",
     "robustness",
     "robustness_difference",
-    "robustness_of_seeds",
     "run",
     "trained_model",
     "with_only",

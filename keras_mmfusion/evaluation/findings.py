@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from keras_mmfusion.data import Split
@@ -11,6 +12,7 @@ from keras_mmfusion.evaluation.robustness_difference import (
     robustness_difference,
 )
 from keras_mmfusion.evaluation.robustness_suite import Robustness, robustness
+from keras_mmfusion.evaluation.runner import PAGE
 from keras_mmfusion.evaluation.trained import trained_model
 from keras_mmfusion.evaluation.training import Build
 
@@ -77,28 +79,30 @@ def comparison_in_words(result: Result) -> str:
     )
 
 
-def robustness_of_seeds(
+def add_robustness(
     result: Result,
-    build: Build,
+    builds: Mapping[str, Build],
     directory: str | os.PathLike[str],
-    model: str,
+    models: Sequence[str],
     split: Split,
     severities: Mapping[str, Sequence[float]] | None = None,
     **arguments: Any,
-) -> dict[int, Robustness]:
-    """`robustness` of all trained networks of one model of a run.
+) -> dict[str, dict[int, Robustness]]:
+    """Adds curves of the best seed to a result, and returns those of all.
+
+    The result and its page are written anew.
 
     Args:
         result: The finished run.
-        build: The function that built the model.
+        builds: Model to the function that built it.
         directory: The directory of the run.
-        model: Its name in the run.
+        models: Whose curves, among `builds`.
         split: The samples.
         severities: As in `robustness`.
         **arguments: Others of `robustness`.
 
     Returns:
-        Seed to its curves.
+        Model to seed to its curves.
 
     Example:
 
@@ -107,7 +111,7 @@ def robustness_of_seeds(
     import keras
     import numpy as np
     from keras_mmfusion.data import MultimodalDataset, Split
-    from keras_mmfusion.evaluation import robustness_of_seeds, run
+    from keras_mmfusion.evaluation import add_robustness, run
 
     def split(seed):
         x = np.random.default_rng(seed).normal(size=(40, 4))
@@ -128,22 +132,31 @@ def robustness_of_seeds(
         result = run(
             build, toy, folder, seeds=2, fit={"epochs": 2}, verbose=0
         )
-        curves = robustness_of_seeds(
-            result, build, folder, "model", toy.test, {"noise": (1.0,)}
+        curves = add_robustness(
+            result, {"model": build}, folder, ["model"], toy.test,
+            {"noise": (1.0,)},
         )
-    print(curves[0])
+    print(curves["model"][0])
     ```
     """
-    return {
-        one.seed: robustness(
-            trained_model(build, directory, model, one.seed),
-            split,
-            severities,
-            verbose=0,
-            **arguments,
-        )
-        for one in result.models[model].runs
+    curves = {
+        name: {
+            one.seed: robustness(
+                trained_model(builds[name], directory, name, one.seed),
+                split,
+                severities,
+                verbose=0,
+                **arguments,
+            )
+            for one in result.models[name].runs
+        }
+        for name in models
     }
+    best = result.first.best_seed(result.lower)
+    result.robustness = {name: found[best] for name, found in curves.items()}
+    result.save(directory)
+    result.write_html(Path(directory) / PAGE)
+    return curves
 
 
 def corruption_in_words(

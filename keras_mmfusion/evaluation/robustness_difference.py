@@ -64,6 +64,7 @@ def robustness_difference(
         One `Difference` per corruption and modality.
 
     Raises:
+        ImportError: If SciPy is not installed.
         ValueError: If seeds or curves are not the same, or there are fewer
             than two seeds.
 
@@ -126,21 +127,20 @@ def _places(one: Robustness) -> list[tuple[str, str, tuple[float, ...]]]:
 
 def _interval(values: Array) -> tuple[float, float]:
     error = values.std(ddof=1) / np.sqrt(len(values))
-    half = student_quantile(len(values) - 1) * error
+    half = _student_quantile(len(values) - 1) * error
     return float(values.mean() - half), float(values.mean() + half)
 
 
-def student_quantile(freedom: int) -> float:
-    """Two-sided 95 % quantile of Student's t.
-
-    With t = √ν tan(a) the density of the angle a is proportional to
-    cos(a)^(ν - 1), which is integrated numerically.
-    """
-    angle = np.linspace(0, np.pi / 2, 100_001)
-    density = np.cos(angle) ** (freedom - 1)
-    mass = np.cumsum((density[1:] + density[:-1]) / 2)
-    place = np.interp(0.95 * mass[-1], mass, angle[1:])
-    return float(np.sqrt(freedom) * np.tan(place))
+def _student_quantile(freedom: int) -> float:
+    """97.5 % quantile of Student's t."""
+    try:
+        from scipy.stats import t
+    except ImportError as error:
+        raise ImportError(
+            "Intervals over seeds need SciPy: "
+            "pip install 'keras_mmfusion[statistics]'"
+        ) from error
+    return float(t.ppf(0.975, freedom))
 
 
 def _shown(interval: tuple[float, float]) -> str:

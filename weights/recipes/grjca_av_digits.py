@@ -25,17 +25,18 @@ from pathlib import Path
 from typing import Any
 
 import keras
+from training import adamw
 
 import keras_mmfusion as mmf
 from keras_mmfusion.data.av_digits import from_full
 from keras_mmfusion.evaluation import (
     Result,
     add_late_fusion,
+    add_robustness,
     attention_ladder,
     comparison_in_words,
     corruption_in_words,
     preset_metadata,
-    robustness_of_seeds,
     run,
     trained_model,
 )
@@ -82,18 +83,8 @@ def encoders(seed: int) -> dict[str, Any]:
 
 
 def compiled(model: Any, steps: int) -> Any:
-    warm = max(steps // 10, 1)
-    rate = keras.optimizers.schedules.CosineDecay(
-        3e-4, max(steps - warm, 1), warmup_target=3e-3, warmup_steps=warm
-    )
-    optimizer = keras.optimizers.AdamW(
-        rate, weight_decay=1e-2, global_clipnorm=1.0
-    )
-    model.compile(
-        optimizer,
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(adamw(steps, weight_decay=1e-2), loss, metrics=["accuracy"])
     return model
 
 
@@ -114,22 +105,6 @@ def main() -> None:
     train(from_full(a.data), Path(a.out), Path(a.work), a.seeds, a.epochs)
 
 
-def curves_of(
-    result: Result, build: Any, work: Path, name: str, test: mmf.data.Split
-) -> Any:
-    """On every fifth pair: there are many curves."""
-    return robustness_of_seeds(
-        result,
-        build,
-        work,
-        name,
-        test.subset(range(0, len(test), 5)),
-        SEVERITIES,
-        repeats=1,
-        max_length=MAX_FRAMES,
-    )
-
-
 def train(
     digits: mmf.data.MultimodalDataset,
     out: Path,
@@ -138,34 +113,34 @@ def train(
     epochs: int,
 ) -> Result:
     networks = builds(epochs * -(-len(digits.train) // BATCH))
-    if (work / "result.json").exists():
-        result = Result.load(work)
-    else:
-        result = run(
-            networks,
-            digits,
-            work,
-            seeds=seeds,
-            fit={
-                "epochs": epochs,
-                "batch_size": BATCH,
-                "buckets": 1,
-                "max_length": MAX_FRAMES,
-                "transform": mmf.data.ModalityDropout(MODALITY_DROPOUT),
-            },
-            groups="recording",
-            name="grjca_av_digits",
-        )
+    result = run(
+        networks,
+        digits,
+        work,
+        seeds=seeds,
+        fit={
+            "epochs": epochs,
+            "batch_size": BATCH,
+            "buckets": 1,
+            "max_length": MAX_FRAMES,
+            "transform": mmf.data.ModalityDropout(MODALITY_DROPOUT),
+        },
+        groups="recording",
+        name="grjca_av_digits",
+    )
     if LATE not in result.models:
         add_late_fusion(result, ["audio", "image"], LATE)
-    curves = {
-        name: curves_of(result, networks[name], work, name, digits.test)
-        for name in COMPARED
-    }
-    best = result.first.best_seed(result.lower)
-    result.robustness = {name: found[best] for name, found in curves.items()}
-    result.save(work)
-    result.write_html(work / "report.html")
+    curves = add_robustness(
+        result,
+        networks,
+        work,
+        COMPARED,
+        # There are many curves.
+        digits.test.subset(range(0, len(digits.test), 5)),
+        SEVERITIES,
+        repeats=1,
+        max_length=MAX_FRAMES,
+    )
     print(result)
     metadata = preset_metadata(
         result,

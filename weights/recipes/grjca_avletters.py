@@ -38,8 +38,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
+from training import adamw, smoothed
 
 import keras_mmfusion as mmf
 from keras_mmfusion.data import LetterAugmentation, ModalityDropout
@@ -47,11 +47,11 @@ from keras_mmfusion.data.avletters import read_avletters
 from keras_mmfusion.evaluation import (
     Result,
     add_late_fusion,
+    add_robustness,
     attention_ladder,
     comparison_in_words,
     corruption_in_words,
     preset_metadata,
-    robustness_of_seeds,
     run,
     trained_model,
 )
@@ -71,7 +71,6 @@ MODEL = {
     "resample": "lips",
 }
 MODALITY_DROPOUT = 0.2
-SMOOTHING = 0.1
 BATCH, EPOCHS = 32, 30
 LATE = "late fusion"
 # Robustness is measured of these.
@@ -124,26 +123,9 @@ def encoders(seed: int) -> dict[str, Any]:
 
 
 def compiled(model: Any, steps: int) -> Any:
-    warm = max(steps // 10, 1)
-    rate = keras.optimizers.schedules.CosineDecay(
-        3e-4, max(steps - warm, 1), warmup_target=3e-3, warmup_steps=warm
-    )
-    optimizer = keras.optimizers.AdamW(
-        rate, weight_decay=2e-2, global_clipnorm=1.0
-    )
-    model.compile(optimizer, smoothed, metrics=["accuracy"])
+    loss = smoothed(CLASSES)
+    model.compile(adamw(steps), loss, metrics=["accuracy"])
     return model
-
-
-def smoothed(y: Any, p: Any) -> Any:
-    """Cross-entropy with 0.1 of the truth spread over all classes."""
-    y = keras.ops.cast(keras.ops.reshape(y, (-1,)), "int32")
-    return keras.losses.categorical_crossentropy(
-        keras.ops.one_hot(y, CLASSES),
-        p,
-        from_logits=True,
-        label_smoothing=SMOOTHING,
-    )
 
 
 def builds(steps: int) -> dict[str, Callable[[int], Any]]:
@@ -206,24 +188,21 @@ def trained(
     by: str,
 ) -> Result:
     """The sealed run of one protocol."""
-    if (work / "result.json").exists():
-        result = Result.load(work)
-    else:
-        result = run(
-            builds(epochs * -(-len(dataset.train) // BATCH)),
-            dataset,
-            work,
-            seeds=seeds,
-            fit={
-                "epochs": epochs,
-                "batch_size": BATCH,
-                "buckets": 1,
-                "keep": "last",
-                "transform": Augmentation(),
-            },
-            groups="series",
-            name=f"grjca_avletters, by {by}",
-        )
+    result = run(
+        builds(epochs * -(-len(dataset.train) // BATCH)),
+        dataset,
+        work,
+        seeds=seeds,
+        fit={
+            "epochs": epochs,
+            "batch_size": BATCH,
+            "buckets": 1,
+            "keep": "last",
+            "transform": Augmentation(),
+        },
+        groups="series",
+        name=f"grjca_avletters, by {by}",
+    )
     if LATE not in result.models:
         add_late_fusion(result, ["audio", "lips"], LATE)
     print(result)
@@ -237,22 +216,9 @@ def corrupted(
     work: Path,
 ) -> str:
     """Adds robustness to a result; says how gates stand corruption."""
-    curves = {
-        name: robustness_of_seeds(
-            result,
-            networks[name],
-            work,
-            name,
-            dataset.test,
-            SEVERITIES,
-            repeats=1,
-        )
-        for name in COMPARED
-    }
-    best = result.first.best_seed(result.lower)
-    result.robustness = {name: found[best] for name, found in curves.items()}
-    result.save(work)
-    result.write_html(work / "report.html")
+    curves = add_robustness(
+        result, networks, work, COMPARED, dataset.test, SEVERITIES, repeats=1
+    )
     return "".join(
         f"\n- {corruption_in_words(curves, name, 'rjca')}"
         for name in COMPARED

@@ -49,10 +49,10 @@ from keras_mmfusion.data import ModalityDropout, Split, Standardizer
 from keras_mmfusion.evaluation import (
     Result,
     add_late_fusion,
+    add_robustness,
     attention_ladder,
     comparison_in_words,
     corruption_in_words,
-    robustness_of_seeds,
     run,
 )
 from keras_mmfusion.evaluation.scoring import MeanOfColumns
@@ -180,44 +180,34 @@ def evaluated(
 ) -> Result:
     """The sealed run of one file; writes `report.html` and `table.md`."""
     networks = builds(dataset)
-    if (work / "result.json").exists():
-        result = Result.load(work)
-    else:
-        result = run(
-            networks,
-            dataset,
-            work,
-            seeds=seeds,
-            metric="concordance",
-            fit={
-                "epochs": epochs,
-                "batch_size": BATCH,
-                "buckets": 1,
-                "transform": ModalityDropout(0.1),
-            },
-        )
+    result = run(
+        networks,
+        dataset,
+        work,
+        seeds=seeds,
+        metric="concordance",
+        fit={
+            "epochs": epochs,
+            "batch_size": BATCH,
+            "buckets": 1,
+            "transform": ModalityDropout(0.1),
+        },
+    )
     if LATE not in result.models:
         add_late_fusion(result, list(MODALITIES), LATE)
     score = concordance_lin
     if dataset.train.labels.ndim == 2:
         score = MeanOfColumns(score, dataset.train.labels.shape[1])
-    curves = {
-        name: robustness_of_seeds(
-            result,
-            networks[name],
-            work,
-            name,
-            dataset.test,
-            SEVERITIES,
-            metric=score,
-            repeats=1,
-        )
-        for name in COMPARED
-    }
-    best = result.first.best_seed(result.lower)
-    result.robustness = {name: found[best] for name, found in curves.items()}
-    result.save(work)
-    result.write_html(work / "report.html")
+    curves = add_robustness(
+        result,
+        networks,
+        work,
+        COMPARED,
+        dataset.test,
+        SEVERITIES,
+        metric=score,
+        repeats=1,
+    )
     said = [table(result), comparison_in_words(result)]
     said.append(corruption_in_words(curves, "grjca", "rjca"))
     (work / "table.md").write_text("\n\n".join(said) + "\n")

@@ -22,7 +22,6 @@ from mea_comparison import (
     Extractors,
     networks,
     spread_note,
-    standing,
     step_seconds,
     steps_note,
 )
@@ -33,6 +32,7 @@ from keras_mmfusion.data.av_digits import from_full
 from keras_mmfusion.evaluation import (
     Result,
     add_late_fusion,
+    comparison_in_words,
     preset_metadata,
     robustness,
     run,
@@ -149,7 +149,7 @@ def train(
     metadata = preset_metadata(
         result,
         name="av_digits",
-        description=DESCRIPTION + standing(result, result.models),
+        description=DESCRIPTION + comparison_in_words(result),
         paper=PAPER,
         recipe="python weights/recipes/mea_av_digits.py --data av_digits.npz",
     )

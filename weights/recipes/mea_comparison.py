@@ -311,25 +311,6 @@ def verdict(result: Result) -> str:
     return "; ".join(said)
 
 
-def standing(result: Result, names: Iterable[str]) -> str:
-    """Whether others are better or worse than the first, in a sentence."""
-    said = []
-    for name, _, t in result.paired:
-        if name in names:
-            outcome = (
-                "is better than MEA"
-                if t.low > 0
-                else "is worse than MEA"
-                if t.high < 0
-                else "does not differ from MEA beyond chance"
-            )
-            said.append(
-                f"{name} {outcome} ({t.difference:+.4f} "
-                f"[{t.low:+.4f}, {t.high:+.4f}])"
-            )
-    return f"By {result.main}, {'; '.join(said)}. "
-
-
 def spread_note(result: Result) -> str:
     """Whether the prediction uses both branches, on the validation split."""
     found = {

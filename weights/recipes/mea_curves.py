@@ -1,6 +1,5 @@
 """Forms of MEA compared on validation data, epoch by epoch."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_mmfusion.data import Split
+from keras_mmfusion.evaluation import files
 
 # What shows that training goes wrong; see `MEA`.
 WATCHED = {
@@ -42,9 +42,7 @@ def compare(
     Returns:
         Candidate to watched quantity to its values, (runs, epochs).
     """
-    found: dict[str, Any] = (
-        json.loads(path.read_text()) if path.exists() else {}
-    )
+    found: dict[str, Any] = files.read_json(path) if path.exists() else {}
     for name, build in candidates.items():
         if name in found:
             continue
@@ -56,8 +54,7 @@ def compare(
         found[name] = {
             key: [one[key] for one in histories] for key in histories[0]
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(found))
+        files.write_json(path, found)
         print(f"{name}: {summary(found[name])}", flush=True)
     return found
 
@@ -108,7 +105,7 @@ def curve_note(work: Path, names: Iterable[str], count: int = 6) -> str:
     """Means over folds and seeds at some epochs, as a table for a card."""
     if not (work / CHOICE).exists():
         return ""
-    found = json.loads((work / CHOICE).read_text())
+    found = files.read_json(work / CHOICE)
     runs, last = np.shape(next(iter(found.values()))["val_accuracy"])
     epochs = sorted({round(last ** (i / (count - 1))) for i in range(count)})
     lines = [

@@ -14,7 +14,6 @@ first two found. Each of the last two opens the test split once.
 """
 
 import argparse
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,7 +29,6 @@ from mea_comparison import (
     all_tests,
     networks,
     spread_note,
-    standing,
     step_seconds,
     steps_note,
     verdict,
@@ -42,6 +40,8 @@ from keras_mmfusion.data import motion
 from keras_mmfusion.evaluation import (
     Result,
     add_late_fusion,
+    comparison_in_words,
+    files,
     preset_metadata,
     robustness,
     run,
@@ -255,7 +255,7 @@ def sealed(
         if name not in result.models and set(members) <= set(result.models):
             add_late_fusion(result, members, name)
     seconds = step_seconds(every, data.train, BATCH)
-    (work / SECONDS).write_text(json.dumps(seconds))
+    files.write_json(work / SECONDS, seconds)
     result.save(work)
     result.write_html(work / "report.html")
     print(result)
@@ -278,7 +278,7 @@ def train(
     metadata = preset_metadata(
         result,
         name="utd_mhad",
-        description=DESCRIPTION + standing(result, result.models),
+        description=DESCRIPTION + comparison_in_words(result),
         paper=PAPER,
         recipe="python weights/recipes/mea_utd_mhad.py --data utd_mhad",
     )
@@ -295,7 +295,7 @@ def ablation_note(work: Path) -> str:
     if not (work / SECONDS).exists():
         return ""
     result = Result.load(work)
-    seconds = json.loads((work / SECONDS).read_text())
+    seconds = files.read_json(work / SECONDS)
     score = result.first.scores[result.main]
     left = ", ".join(k for k in SWITCHES if k not in SMALL.names)
     return (

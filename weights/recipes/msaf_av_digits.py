@@ -128,18 +128,15 @@ def train(
     epochs: int,
 ) -> Result:
     steps = epochs * -(-len(digits.train) // BATCH)
-    if (work / "result.json").exists():
-        result = Result.load(work)
-    else:
-        result = run(
-            builds(steps),
-            digits,
-            work,
-            seeds=seeds,
-            fit={"epochs": epochs, "batch_size": BATCH, "buckets": 4},
-            groups="recording",
-            name="msaf_av_digits",
-        )
+    result = run(
+        builds(steps),
+        digits,
+        work,
+        seeds=seeds,
+        fit={"epochs": epochs, "batch_size": BATCH, "buckets": 4},
+        groups="recording",
+        name="msaf_av_digits",
+    )
     # Every third pair: the curves have hundreds of points.
     third = digits.test.subset(range(0, len(digits.test), 3))
     for name in result.models:

@@ -54,7 +54,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
+from training import adamw, smoothed
 
 import keras_mmfusion as mmf
 from keras_mmfusion.data import GroupNoise, ModalityDropout
@@ -79,7 +79,6 @@ BATCH = 64
 EPOCHS = 24
 UNITS = 256
 HEAD_DROPOUT = 0.5
-SMOOTHING = 0.1
 NOISE = {"audio": 0.5, "video": 0.1}
 MODALITY_DROPOUT = 0.3
 FUSION = {
@@ -142,7 +141,7 @@ def fused(seed: int, shapes: Shapes, steps: int, fusions: list[Any]) -> Any:
         dropout=HEAD_DROPOUT,
         seed=seed,
     )
-    model.compile(optimizer(steps), smoothed_cross_entropy)
+    model.compile(adamw(steps, warm=1 / 7), smoothed(CLASSES))
     return model
 
 
@@ -153,25 +152,9 @@ def alone(seed: int, shapes: Shapes, steps: int, modality: str) -> Any:
     logits = keras.layers.Dense(CLASSES, name="head")(x)
     model = keras.Model({modality: encoder.input}, logits)
     model.compile(
-        optimizer(steps), smoothed_cross_entropy, metrics=["accuracy"]
+        adamw(steps, warm=1 / 7), smoothed(CLASSES), metrics=["accuracy"]
     )
     return model
-
-
-def smoothed_cross_entropy(y: Any, logits: Any) -> Any:
-    """Cross-entropy with a share of every target spread over all classes."""
-    target = ops.one_hot(ops.reshape(ops.cast(y, "int32"), (-1,)), CLASSES)
-    return keras.losses.categorical_crossentropy(
-        target, logits, from_logits=True, label_smoothing=SMOOTHING
-    )
-
-
-def optimizer(steps: int) -> keras.optimizers.Optimizer:
-    warm = max(steps // 7, 1)
-    rate = keras.optimizers.schedules.CosineDecay(
-        3e-4, max(steps - warm, 1), warmup_target=3e-3, warmup_steps=warm
-    )
-    return keras.optimizers.AdamW(rate, weight_decay=2e-2, global_clipnorm=1.0)
 
 
 def builds(shapes: Shapes, steps: int) -> dict[str, Callable[[int], Any]]:

@@ -35,6 +35,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from training import adamw, smoothed
 
 import keras_mmfusion as mmf
 from keras_mmfusion.data import motion
@@ -43,8 +44,8 @@ from keras_mmfusion.evaluation import (
     Result,
     Robustness,
     add_late_fusion,
+    add_robustness,
     preset_metadata,
-    robustness,
     run,
     trained_model,
 )
@@ -172,23 +173,8 @@ def encoder(modality: str, seed: int) -> Any:
 
 
 def compiled(model: Any, steps: int) -> Any:
-    warm = steps // 10
-    rate = keras.optimizers.schedules.CosineDecay(
-        3e-4, steps - warm, warmup_target=3e-3, warmup_steps=warm
-    )
-    optimizer = keras.optimizers.AdamW(
-        rate, weight_decay=2e-2, global_clipnorm=1.0
-    )
-    model.compile(optimizer, smoothed, metrics=["accuracy"])
+    model.compile(adamw(steps), smoothed(CLASSES), metrics=["accuracy"])
     return model
-
-
-def smoothed(y: Any, p: Any) -> Any:
-    """Cross-entropy with 0.1 of the truth spread over all classes."""
-    y = keras.ops.cast(keras.ops.reshape(y, (-1,)), "int32")
-    return keras.losses.categorical_crossentropy(
-        keras.ops.one_hot(y, CLASSES), p, from_logits=True, label_smoothing=0.1
-    )
 
 
 def fused(seed: int, steps: int, fusions: list[Any]) -> Any:
@@ -242,35 +228,33 @@ def train(
     epochs: int,
 ) -> Result:
     steps = epochs * -(-len(dataset.train) // BATCH)
-    if (work / "result.json").exists():
-        result = Result.load(work)
-    else:
-        result = run(
-            builds(steps),
-            dataset,
-            work,
-            seeds=seeds,
-            fit={
-                "epochs": epochs,
-                "batch_size": BATCH,
-                "buckets": 1,
-                "keep": "last",
-                "transform": Augmentation(),
-            },
-            groups="series",
-            name="msaf_utd_mhad",
-        )
+    result = run(
+        builds(steps),
+        dataset,
+        work,
+        seeds=seeds,
+        fit={
+            "epochs": epochs,
+            "batch_size": BATCH,
+            "buckets": 1,
+            "keep": "last",
+            "transform": Augmentation(),
+        },
+        groups="series",
+        name="msaf_utd_mhad",
+    )
     for name, members in LATE.items():
         if name not in result.models:
             add_late_fusion(result, members, name)
-    curves = {
-        name: corrupted(result, dataset, work, builds(steps)[name], name)
-        for name in ("msaf", "concat")
-    }
-    best = result.first.best_seed(result.lower)
-    result.robustness = {name: found[best] for name, found in curves.items()}
-    result.save(work)
-    result.write_html(work / "report.html")
+    curves = add_robustness(
+        result,
+        builds(steps),
+        work,
+        ("msaf", "concat"),
+        dataset.test,
+        SEVERITIES,
+        repeats=1,
+    )
     print(result)
     model = trained_model(builds(steps)["msaf"], work)
     metadata = preset_metadata(
@@ -306,26 +290,6 @@ NOTES = (
     "the function itself was not tried on the original depth files."
     "\n- In training, a modality was missing with probability 0.2."
 )
-
-
-def corrupted(
-    result: Result,
-    dataset: mmf.data.MultimodalDataset,
-    work: Path,
-    build: Callable[[int], Any],
-    name: str,
-) -> dict[int, Robustness]:
-    """Seed to the robustness of a model."""
-    return {
-        one.seed: robustness(
-            trained_model(build, work, name, one.seed),
-            dataset.test,
-            SEVERITIES,
-            repeats=1,
-            verbose=0,
-        )
-        for one in result.models[name].runs
-    }
 
 
 def under_corruption(curves: dict[str, dict[int, Robustness]]) -> str:
