@@ -70,6 +70,9 @@ CASES = {
     "mosi_8": case("mosi", 8),
     "mosi_bfloat16": case("mosi", 32, plain_too=False, policy="mixed_bfloat16"),
     "mosei": case("mosei", 64, plain_too=False),
+    "mosei_bfloat16": case(
+        "mosei", 64, plain_too=False, policy="mixed_bfloat16"
+    ),
     **{f"steps_{t}": case("mosi", 8, (t, t, t)) for t in (50, 100, 200, 400)},
 }
 

@@ -128,7 +128,9 @@ def of_torch_layer(module: Any, arrays: list[np.ndarray]) -> Steps:
     """Of a `torch.nn.Module` from a list of tensors to a list alike."""
     import torch
 
-    x = [torch.from_numpy(a).requires_grad_() for a in arrays]
+    device = _torch_device()
+    module.to(device)
+    x = [torch.tensor(a, device=device, requires_grad=True) for a in arrays]
     cotangents = [v.detach() for v in x]
     optimizer = torch.optim.Adam(module.parameters(), 1e-3)
 
@@ -151,8 +153,10 @@ def of_torch_model(
     """Of a `torch.nn.Module` from a list of tensors to outputs and a loss."""
     import torch
 
-    x = [torch.from_numpy(a) for a in arrays]
-    y = torch.from_numpy(targets)
+    device = _torch_device()
+    module.to(device)
+    x = [torch.tensor(a, device=device) for a in arrays]
+    y = torch.tensor(targets, device=device)
     optimizer = torch.optim.Adam(module.parameters(), 1e-3)
 
     def train() -> float:
@@ -164,6 +168,13 @@ def of_torch_model(
         return float(value.item())
 
     return Steps(train, _torch_inference(module, x), _torch_size(module))
+
+
+def _torch_device() -> str:
+    """Where Keras computes under PyTorch."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _torch_inference(module: Any, x: Any) -> Callable[[], Any]:

@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_mmfusion.encoders.encoder import Encoder
 from keras_mmfusion.encoders.encoder_stage import EncoderStage
+from keras_mmfusion.encoders.padded_conv3d import PaddedConv3D
 from keras_mmfusion.encoders.pooling import max_pool
 from keras_mmfusion.layers.clip_normalization import ClipNormalization
 from keras_mmfusion.ops.masking import mask_steps, strided_mask
@@ -208,27 +209,6 @@ class ConvolutionUnit(EncoderStage):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*_halved(input_shape, (self.stride,) * 3)[:-1], self.filters)
-
-
-class PaddedConv3D(keras.layers.Conv3D):
-    """Convolution with as many zeros before as behind, at a stride too.
-
-    The zeros are written by hand: where PyTorch 2.13 pads fewer steps than
-    the kernel has, on a CPU in bfloat16, it leaves parts of the kernel's
-    gradient unwritten.
-    """
-
-    def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
-        if self.kernel_size[0] > 1:
-            around = [self.kernel_size[0] // 2] * 2
-            inputs = ops.pad(inputs, [[0, 0], around, around, around, [0, 0]])
-        return ops.conv(
-            inputs,
-            kernel,
-            strides=self.strides[0],
-            padding="valid",
-            data_format="channels_last",
-        )
 
 
 class Stem(EncoderStage):

@@ -131,7 +131,11 @@ def _torch_lstm(
     import torch
 
     state = x.new_zeros(1, x.shape[0], recurrent_kernel.shape[0])
-    weights = (kernel.T, recurrent_kernel.T, bias, torch.zeros_like(bias))
+    parts = (kernel.T, recurrent_kernel.T, bias, torch.zeros_like(bias))
+    # On a GPU they must lie in one piece of memory, in this order.
+    flat = torch.cat([part.reshape(-1) for part in parts])
+    pieces = flat.split([part.numel() for part in parts])
+    weights = [v.view(p.shape) for v, p in zip(pieces, parts, strict=True)]
     outputs, _, _ = torch.lstm(
         x,
         (state, state),
@@ -139,7 +143,7 @@ def _torch_lstm(
         has_biases=True,
         num_layers=1,
         dropout=0.0,
-        train=False,
+        train=torch.is_grad_enabled(),
         bidirectional=False,
         batch_first=True,
     )

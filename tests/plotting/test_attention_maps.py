@@ -34,7 +34,8 @@ def test_all_maps_of_a_sample_without_its_padding():
         "layer2, current",
         "layer2, used",
     ]
-    assert [a.get_ylabel() for a in figure.axes[::4]] == ["text", "audio"]
+    labels = [a.get_ylabel() for a in figure.axes[::4]]
+    assert labels == ["step of text", "step of audio"]
     shown = figure.axes[5].images[0].get_array()
     expected = maps["layer2"]["audio"]["predicted"][1, :4, :4]
     np.testing.assert_allclose(shown, expected)
@@ -49,7 +50,7 @@ def test_cross_attention_by_target_and_level():
     figure = plot_cross_attention(maps, sample=1)
     titles = [a.get_title() for a in figure.axes]
     assert titles == ["mixed", "fine audio", "fine text", ""]
-    assert figure.axes[2].get_ylabel() == "audio"
+    assert figure.axes[2].get_ylabel() == "step of audio"
     assert figure.axes[1].images[0].get_array().shape == (4, 3)
 
 

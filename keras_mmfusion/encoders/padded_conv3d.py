@@ -1,0 +1,26 @@
+"""Convolution over time and space that is right on every device."""
+
+import keras
+from keras import ops
+
+from keras_mmfusion.types import Tensor
+
+
+class PaddedConv3D(keras.layers.Conv3D):
+    """Convolution with as many zeros before as behind, at a stride too.
+
+    They are written by hand: a CPU's bfloat16 gradient of a kernel that has
+    more steps than the clip is partly unwritten if PyTorch 2.13 pads.
+    """
+
+    def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
+        around = [self.kernel_size[0] // 2] * 2
+        if any(around):
+            inputs = ops.pad(inputs, [[0, 0], around, around, around, [0, 0]])
+        return ops.conv(
+            inputs,
+            kernel,
+            strides=self.strides[0],
+            padding="valid",
+            data_format="channels_last",
+        )
