@@ -36,7 +36,7 @@ class Extractor(nn.Module):
         x = self.conv(x.transpose(1, 2)).transpose(1, 2)
         x = self.dropout(x + _positions(*x.shape[1:]))
         packed = pack_padded_sequence(
-            x, mask.sum(1), batch_first=True, enforce_sorted=False
+            x, mask.sum(1).cpu(), batch_first=True, enforce_sorted=False
         )
         y, _ = pad_packed_sequence(
             self.lstm(packed)[0], batch_first=True, total_length=x.shape[1]

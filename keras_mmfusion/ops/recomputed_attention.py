@@ -13,12 +13,14 @@ from keras import ops
 
 from keras_mmfusion.ops.attention import MASKED_SCORE
 from keras_mmfusion.ops.chunking import in_chunks
+from keras_mmfusion.ops.device import on_cpu
 from keras_mmfusion.ops.map_dropout import kept, map_seeds
 from keras_mmfusion.types import Tensor
 
 # Elements of the maps that are worked on at a time, if a map is not larger:
-# more would not stay in the processor's cache.
+# more would not stay in a processor's cache, fewer would leave a GPU idle.
 CHUNK = 2**17
+GPU_CHUNK = 2**25
 
 
 def few_maps(query: Tensor, key: Tensor) -> bool:
@@ -69,8 +71,9 @@ def recomputed_attention(
     batch, heads = ops.shape(query)[0], query.shape[1]
     steps, keys = ops.shape(query)[3], ops.shape(key)[3]
     maps = batch * heads
+    chunk = CHUNK if on_cpu(query) else GPU_CHUNK
     # Rounded up: also where lengths are tensors, it is one map at least.
-    size = (CHUNK + steps * keys - 1) // (steps * keys)
+    size = (chunk + steps * keys - 1) // (steps * keys)
     rule = _Rule(rate, mix, mixing)
     fixed = {}
     if key_mask is not None:

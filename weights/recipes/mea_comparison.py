@@ -7,6 +7,7 @@ time, a perceptron per modality; two dense layers read what is fused.
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ import keras
 import numpy as np
 
 from keras_mmfusion.data import Split
-from keras_mmfusion.evaluation import Result
+from keras_mmfusion.evaluation import Result, comparison_in_words
 from keras_mmfusion.evaluation.training import input_modalities, restricted
 from keras_mmfusion.layers import (
     BidirectionalLSTM,
@@ -260,11 +261,13 @@ def step_seconds(
 ) -> dict[str, float]:
     """Process seconds of a training step of each network, least of rounds.
 
-    Rounds alternate between the networks, because the machine may be busy.
-    The first epoch, in which a backend may compile, does not count.
+    Of ablations, only of those that tell what a part costs. Rounds alternate
+    between the networks, because the machine may be busy. The first epoch, in
+    which a backend may compile, does not count.
     """
     few = split.subset(range(len(split) // batch * batch)[: 10 * batch])
-    models = {name: build(0) for name, build in builds.items()}
+    timed = set(builds) - set(ABLATIONS) | set(PARTS.values())
+    models = {k: build(0) for k, build in builds.items() if k in timed}
     found = dict.fromkeys(models, np.inf)
     for counted in [False] + [True] * rounds:
         for name, model in models.items():
@@ -276,6 +279,12 @@ def step_seconds(
             if counted:
                 found[name] = min(found[name], spent)
     return found
+
+
+def floors_in_words(result: Result) -> str:
+    """`comparison_in_words` without the ablations."""
+    floors = [test for test in result.paired if test[0] not in ABLATIONS]
+    return comparison_in_words(replace(result, paired=floors))
 
 
 def steps_note(result: Result, seconds: Mapping[str, float]) -> str:
@@ -330,13 +339,3 @@ def spread_note(result: Result) -> str:
         f"\n- Spread of the branches' fused vectors over the seeds: {numbers}; "
         + ("both are in use." if alive else "below 0.01 a branch is dead.")
     )
-
-
-def all_tests(result: Result) -> str:
-    """Every network minus the first, with interval and p."""
-    found = "; ".join(
-        f"{name} {t.difference:+.4f} [{t.low:+.4f}, {t.high:+.4f}], "
-        f"p = {t.p_value:.3g}"
-        for name, _, t in result.paired
-    )
-    return f"All differences of {result.main} to it: {found}."
