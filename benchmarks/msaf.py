@@ -83,9 +83,7 @@ def video_network(
         batch = 1 if tiny else 4
         model = mmf.models.MSAF.from_preset(preset, load_weights=False)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        y: Any = np.arange(batch) % classes
-        if model.combine == "none":
-            y, loss = dict.fromkeys(shapes, y), dict.fromkeys(shapes, loss)
+        y = np.arange(batch) % classes
         model.compile(keras.optimizers.Adam(1e-3), loss)
         x = steps.random_arrays({m: (batch, *s) for m, s in shapes.items()})
         return steps.of_model(model, x, y)

@@ -145,6 +145,16 @@ def test_memory_is_measured():
 
 
 @pytest.mark.once
+def test_gpu_times_have_a_row_for_every_side():
+    command = [sys.executable, "-m", "benchmarks.gpu", "--tiny"]
+    command += ["--cases", "msaf.layer2", "mea.none", "--sides", "plain"]
+    rows = subprocess.check_output(command, cwd=ROOT, text=True).splitlines()
+    assert len(rows) == 4
+    assert all(float(cell) > 0 for cell in rows[2].split("|")[3:5])
+    assert "KeyError" in rows[3]
+
+
+@pytest.mark.once
 @pytest.mark.parametrize("path", sorted(tables.RESULTS.glob("*.json")))
 def test_results_make_a_table(path):
     results = json.loads(path.read_text())

@@ -9,11 +9,13 @@ gradient makes each map again from its queries and keys, a few maps at a time.
 import math
 from typing import Any
 
+import keras
 from keras import ops
 
 from keras_mmfusion.ops.attention import MASKED_SCORE
 from keras_mmfusion.ops.chunking import in_chunks
 from keras_mmfusion.ops.device import on_cpu
+from keras_mmfusion.ops.fused_attention import fused_attention
 from keras_mmfusion.ops.map_dropout import kept, map_seeds
 from keras_mmfusion.types import Tensor
 
@@ -68,6 +70,9 @@ def recomputed_attention(
     Returns:
         (B, K, d_v, T).
     """
+    can_fuse = keras.backend.backend() == "torch" and not on_cpu(query)
+    if predicted is None and can_fuse:
+        return fused_attention(query, key, value, key_mask, rate)
     batch, heads = ops.shape(query)[0], query.shape[1]
     steps, keys = ops.shape(query)[3], ops.shape(key)[3]
     maps = batch * heads
