@@ -2,9 +2,10 @@
 
 `.npz`: an array per modality, (N, T, C) zero-padded or (N, C), `labels` (N,)
 or (N, K), `split` (N,) of "train", "valid" and "test", and optionally `ids`
-(N,). CSV: a row per sample with columns `labels`, `split`, optionally `ids`,
-and `<modality>.<i>` for the numbers of each modality's vector. Whole-numbered
-labels from 0 are classes, others regression targets.
+(N,), `task` (a text) and `class_names` (texts). CSV: a row per sample with
+columns `labels`, `split`, optionally `ids`, and `<modality>.<i>` for the
+numbers of each modality's vector. Without a `task`, whole-numbered labels
+from 0, (N,) or integers (N, 1), are classes, others regression targets.
 """
 
 import csv
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keras_mmfusion.data.columns import Padded, Vectors
-from keras_mmfusion.data.dataset import MultimodalDataset, Task
+from keras_mmfusion.data.dataset import TASKS, MultimodalDataset, Task
 from keras_mmfusion.data.formats._build import (
     SPLITS,
     make_dataset,
@@ -27,6 +28,7 @@ from keras_mmfusion.data.formats._source import Format, Source
 
 Arrays = dict[str, NDArray[Any]]
 
+_RESERVED = ("labels", "split", "ids", "task", "class_names")
 _LAYOUT = (
     "an .npz of an array per modality, labels and split; or a .csv with "
     "columns labels, split and <modality>.<i>"
@@ -50,11 +52,16 @@ def read(source: Source) -> MultimodalDataset:
     path = source.path
     arrays = _read_npz(path) if source.kind == "npz" else _read_csv(path)
     labels = _labels(path, arrays.pop("labels"))
+    stated, names = _stated_task(path, arrays), _class_names(path, arrays)
     split = arrays.pop("split").astype(str)
     ids = arrays.pop("ids", np.arange(len(labels))).astype(str)
     _check(path, arrays, labels, split, ids)
-    whole = labels.ndim == 1 and (labels % 1 == 0).all() and labels.min() >= 0
-    task: Task = "classification" if whole else "regression"
+    classes = _as_classes(labels)
+    guessed: Task = "regression" if classes is None else "classification"
+    task = stated or guessed
+    if task == "classification" and classes is not None:
+        labels = classes
+        names = names or [str(c) for c in range(int(labels.max()) + 1)]
     splits = {}
     for name in [s for s in SPLITS if (split == s).any()]:
         own = split == name
@@ -62,9 +69,9 @@ def read(source: Source) -> MultimodalDataset:
             m: Vectors(x[own]) if x.ndim == 2 else Padded(x[own])
             for m, x in arrays.items()
         }
-        y = labels[own].astype(int) if whole else labels[own]
-        splits[name] = make_split(path, name, features, y, list(ids[own]))
-    names = [str(c) for c in range(int(labels.max()) + 1)] if whole else None
+        splits[name] = make_split(
+            path, name, features, labels[own], list(ids[own])
+        )
     return make_dataset(path, "own arrays", splits, task, names)
 
 
@@ -72,8 +79,16 @@ def write(dataset: MultimodalDataset, path: str | Path) -> None:
     """Write a data set as one .npz of this layout.
 
     Raises:
+        ValueError: if a modality has the name of another array of the layout.
         FileExistsError: if something is at `path` already.
     """
+    taken = [m for m in dataset.modalities if m in _RESERVED]
+    if taken:
+        raise ValueError(
+            f"arrays files keep {', '.join(_RESERVED)} next to the "
+            "modalities, which need other names. Received: a modality named "
+            f"{', '.join(taken)}. Rename it."
+        )
     splits = dataset.splits
     longest = {
         m: max(int(s.features[m].lengths().max()) for s in splits.values())
@@ -82,8 +97,13 @@ def write(dataset: MultimodalDataset, path: str | Path) -> None:
     arrays: Arrays = {
         "labels": np.concatenate([s.labels for s in splits.values()]),
         "split": np.repeat(list(splits), [len(s) for s in splits.values()]),
-        "ids": np.concatenate([s.ids for s in splits.values()]),
+        "task": np.array(dataset.task),
     }
+    # The numbers that stand for absent ids are the same in every split.
+    if all(s.has_ids for s in splits.values()):
+        arrays["ids"] = np.concatenate([s.ids for s in splits.values()])
+    if dataset.class_names is not None:
+        arrays["class_names"] = np.array(dataset.class_names, dtype=str)
     inputs = [s.arrays()[0] for s in splits.values()]
     for m, steps in longest.items():
         parts = [_to_length(x[m], steps) for x in inputs]
@@ -171,6 +191,45 @@ def _labels(path: Path, labels: NDArray[Any]) -> NDArray[Any]:
             f"for example {labels.ravel()[:3]}"
         )
     return labels
+
+
+def _text(arrays: Arrays, key: str) -> NDArray[Any] | None:
+    """Takes out the array of this name, unless it is a modality's numbers."""
+    if key not in arrays or arrays[key].dtype.kind not in "SU":
+        return None
+    return arrays.pop(key).astype(str)
+
+
+def _stated_task(path: Path, arrays: Arrays) -> Task | None:
+    text = _text(arrays, "task")
+    if text is None:
+        return None
+    for task in TASKS:
+        if text.size == 1 and text.item() == task:
+            return task
+    raise ValueError(
+        f"{path}: task must be one of {list(TASKS)}. Received: {text.tolist()}"
+    )
+
+
+def _class_names(path: Path, arrays: Arrays) -> list[str] | None:
+    names = _text(arrays, "class_names")
+    if names is None:
+        return None
+    if names.ndim != 1:
+        raise ValueError(
+            f"{path}: class_names must be texts of shape (K,). Received: "
+            f"shape {names.shape}"
+        )
+    return [str(name) for name in names]
+
+
+def _as_classes(labels: NDArray[Any]) -> NDArray[Any] | None:
+    """The labels as class numbers (N,); None if they are something else."""
+    if labels.ndim == 2 and labels.shape[1] == 1 and labels.dtype.kind in "iub":
+        labels = labels[:, 0]
+    whole = labels.ndim == 1 and (labels % 1 == 0).all() and labels.min() >= 0
+    return labels.astype(int) if whole else None
 
 
 def _check(

@@ -4,7 +4,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from keras_mmfusion.data import load
+from keras_mmfusion.data import MultimodalDataset, Split, load
 from keras_mmfusion.data.formats import write_file
 
 
@@ -58,6 +58,70 @@ def test_what_was_written_is_read_back(tmp_path):
     assert again.test.ids == dataset.test.ids
 
 
+def toy(labels, task, names=None, ids="abcd"):
+    features = {"facts": np.arange(4.0)[:, None] + 1}
+    splits = [
+        Split(features, labels, ids=[k + i for i in ids] if ids else None)
+        for k in ("train", "valid", "test")
+    ]
+    return MultimodalDataset(*splits, "toy", task, names)
+
+
+ROUND_TRIPS = {
+    "whole targets": ([0.0, 1, 2, 3], "regression", None),
+    "integer targets": ([0, 1, 2, 3], "regression", None),
+    "named targets": (np.ones((4, 2)), "regression", ["x", "y"]),
+    "a class without samples": ([0, 1, 1, 0], "classification", list("abc")),
+    "heads": ([[0, 1], [1, 1], [0, 0], [1, 0]], "binary heads", ["x", "y"]),
+}
+
+
+@pytest.mark.parametrize("case", ROUND_TRIPS)
+def test_task_and_classes_are_read_back(case, tmp_path):
+    before = toy(*ROUND_TRIPS[case])
+    write_file(before, tmp_path / "toy.npz", "arrays")
+    after = load(tmp_path / "toy.npz")
+    assert (after.task, after.class_names) == (before.task, before.class_names)
+    for name, split in before.splits.items():
+        np.testing.assert_array_equal(after.splits[name].labels, split.labels)
+        assert after.splits[name].labels.dtype == split.labels.dtype
+        assert after.splits[name].ids == split.ids
+
+
+def test_samples_without_ids_are_not_shared_after_writing(tmp_path):
+    before = toy([0, 1, 1, 0], "classification", ids=None)
+    write_file(before, tmp_path / "toy.npz", "arrays")
+    assert len(load(tmp_path / "toy.npz").test) == 4
+
+
+def test_a_modality_that_would_replace_the_labels_is_not_written(tmp_path):
+    split = Split({"labels": np.ones((4, 2))}, labels=[0, 1, 1, 0])
+    dataset = MultimodalDataset(split, None, None, "toy", "classification")
+    with pytest.raises(ValueError, match="named labels"):
+        write_file(dataset, tmp_path / "toy.npz", "arrays")
+
+
+def test_whole_numbers_in_one_column_are_classes(tmp_path):
+    labels = arrays()["labels"]
+    npz(tmp_path / "mine.npz", labels=labels[:, None])
+    dataset = load(tmp_path / "mine.npz")
+    assert dataset.task == "classification"
+    assert dataset.class_names == ["0", "1"]
+    np.testing.assert_array_equal(dataset.train.labels, labels[:2])
+
+
+def test_the_file_may_name_the_classes_or_the_task(tmp_path):
+    npz(tmp_path / "classes.npz", class_names=np.array(["no", "yes", "?"]))
+    assert load(tmp_path / "classes.npz").class_names == ["no", "yes", "?"]
+    npz(tmp_path / "task.npz", task=np.array("regression"))
+    assert load(tmp_path / "task.npz").task == "regression"
+
+
+def test_numbers_called_task_stay_a_modality(tmp_path):
+    npz(tmp_path / "mine.npz", task=np.ones((6, 2)))
+    assert load(tmp_path / "mine.npz").shapes["task"] == (2,)
+
+
 def npz(path, **changes):
     content = {**arrays(), **changes}
     np.savez(path, **{k: v for k, v in content.items() if v is not None})
@@ -95,6 +159,13 @@ BAD = {
     "no modality": lambda p: npz(p, facts=None, audio=None),
     "no split": lambda p: npz(p, split=None),
     "duplicate ids": lambda p: npz(p, ids=np.array(["a"] * 6)),
+    "unknown task": lambda p: npz(p, task=np.array("guess")),
+    "two tasks": lambda p: npz(p, task=np.array(["regression"] * 2)),
+    "too few class names": lambda p: npz(p, class_names=np.array(["a"])),
+    "class names in rows": lambda p: npz(p, class_names=np.array([["a", "b"]])),
+    "classes of fractions": lambda p: npz(
+        p, task=np.array("classification"), labels=np.arange(6) / 2
+    ),
     "claims a terabyte": lying_header,
     "truncated": truncated,
     "csv without labels": lambda p: text(p, "labels", "label"),
