@@ -28,6 +28,7 @@ from keras_mmfusion.data.formats._source import Format, Source
 
 Arrays = dict[str, NDArray[Any]]
 
+_LARGEST = np.float64(np.finfo(np.float32).max)
 _RESERVED = ("labels", "split", "ids", "task", "class_names")
 _LAYOUT = (
     "an .npz of an array per modality, labels and split; or a .csv with "
@@ -54,7 +55,7 @@ def read(source: Source) -> MultimodalDataset:
     labels = _labels(path, arrays.pop("labels"))
     stated, names = _stated_task(path, arrays), _class_names(path, arrays)
     split = arrays.pop("split").astype(str)
-    ids = arrays.pop("ids", np.arange(len(labels))).astype(str)
+    ids = arrays.pop("ids", np.arange(split.size)).astype(str)
     _check(path, arrays, labels, split, ids)
     classes = _as_classes(labels)
     guessed: Task = "regression" if classes is None else "classification"
@@ -239,6 +240,7 @@ def _check(
     split: NDArray[Any],
     ids: NDArray[Any],
 ) -> None:
+    _check_shapes(path, arrays, labels, split, ids)
     counts = {m: len(x) for m, x in arrays.items()}
     counts |= {"labels": len(labels), "split": len(split), "ids": len(ids)}
     unknown = sorted(set(split.tolist()) - set(SPLITS))
@@ -251,6 +253,28 @@ def _check(
         raise ValueError(
             f"{path}: splits must be {list(SPLITS)}. Received: {unknown[:5]}"
         )
+    bad = {m: _count_not_float32(x) for m, x in arrays.items()}
+    if any(bad.values()):
+        raise ValueError(
+            f"{path}: features must be finite numbers of float32's range, at "
+            f"most {_LARGEST:.4g}. Received: NaN, infinite or larger values "
+            f"{bad}. Scale large ones down; a missing modality is all zeros."
+        )
+
+
+def _check_shapes(
+    path: Path,
+    arrays: Arrays,
+    labels: NDArray[Any],
+    split: NDArray[Any],
+    ids: NDArray[Any],
+) -> None:
+    if labels.ndim == 0 or split.ndim != 1 or ids.ndim != 1:
+        raise ValueError(
+            f"{path}: expected a label, a split and an id for every sample: "
+            "labels (N,) or (N, K), split (N,), ids (N,). Received: labels "
+            f"{labels.shape}, split {split.shape}, ids {ids.shape}"
+        )
     ranks = {m: x.shape for m, x in arrays.items() if x.ndim < 2}
     kinds = {m: x.dtype for m, x in arrays.items() if x.dtype.kind not in "fiu"}
     if ranks or kinds:
@@ -258,12 +282,13 @@ def _check(
             f"{path}: a modality is an array of numbers of shape (N, T, C) or "
             f"(N, C). Received: {ranks or kinds}"
         )
-    bad = {m: int((~np.isfinite(x)).sum()) for m, x in arrays.items()}
-    if any(bad.values()):
-        raise ValueError(
-            f"{path}: features must be finite. Received: NaN or infinite "
-            f"values {bad}. A missing modality is all zeros."
-        )
+
+
+def _count_not_float32(x: NDArray[Any]) -> int:
+    """How many values would be NaN or infinite in float32, as models use."""
+    if x.dtype.kind != "f":
+        return 0
+    return int(np.count_nonzero(~(np.abs(x) <= _LARGEST)))
 
 
 FORMAT = Format(

@@ -122,6 +122,12 @@ def test_numbers_called_task_stay_a_modality(tmp_path):
     assert load(tmp_path / "mine.npz").shapes["task"] == (2,)
 
 
+def test_numbers_too_large_for_float32_are_refused(tmp_path):
+    npz(tmp_path / "mine.npz", facts=np.full((6, 2), 1e39))
+    with pytest.raises(ValueError, match=r"mine.npz.*float32.*'facts': 12"):
+        load(tmp_path / "mine.npz")
+
+
 def npz(path, **changes):
     content = {**arrays(), **changes}
     np.savez(path, **{k: v for k, v in content.items() if v is not None})
@@ -158,6 +164,11 @@ BAD = {
     "flat feature": lambda p: npz(p, facts=np.ones(6)),
     "no modality": lambda p: npz(p, facts=None, audio=None),
     "no split": lambda p: npz(p, split=None),
+    "one split for all": lambda p: npz(p, split=np.array("train")),
+    "one label for all": lambda p: npz(p, labels=np.array(1)),
+    "one feature for all": lambda p: npz(p, facts=np.array(1.0)),
+    "one id for all": lambda p: npz(p, ids=np.array("a")),
+    "split in a column": lambda p: npz(p, split=arrays()["split"][:, None]),
     "duplicate ids": lambda p: npz(p, ids=np.array(["a"] * 6)),
     "unknown task": lambda p: npz(p, task=np.array("guess")),
     "two tasks": lambda p: npz(p, task=np.array(["regression"] * 2)),
@@ -171,6 +182,7 @@ BAD = {
     "csv without labels": lambda p: text(p, "labels", "label"),
     "csv uneven row": lambda p: text(p, "0,train,1", "0,train,1,1"),
     "csv word": lambda p: text(p, "4", "four"),
+    "csv above float32": lambda p: text(p, "4", "1e39"),
     "csv double column": lambda p: text(p, "text.1", "text.0"),
     "csv stranger": lambda p: text(p, "audio.0", "audio"),
     "csv header alone": lambda p: p.write_text(CSV.splitlines()[0] + "\n"),
