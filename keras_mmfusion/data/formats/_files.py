@@ -1,6 +1,8 @@
 """What a file is, by its content, and where a path may lead."""
 
+import codecs
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +28,8 @@ _NOT_DATA: dict[str, str] = {
     "tar": "It is a tar archive. Unpack it and give what is inside.",
     "json": "It is JSON, in which none of the known formats is stored.",
     "partial": "It is an unfinished download. Download it again.",
-    "unknown": "Its first bytes belong to no format that can be read here.",
+    "unknown": "Its first bytes belong to no format that can be read here. "
+    "If it is a CSV table, save it in the encoding UTF-8.",
 }
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
@@ -43,6 +46,11 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "jpeg"),
     (b"\x89PNG", "png"),
 )
+
+# Protocols 0 and 1 have no magic number. A file of data begins with a bracket
+# (a container), the name of a class or a number; `labels` is no such start.
+_OLD_PICKLE = re.compile(rb"[(\])}]|c[\w.]+\n[\w.]+\n|I-?\d+\n")
+_CONTROLS = bytes(sorted({*range(32), 127} - set(b"\t\r\n")))
 
 
 def kind_of_file(path: Path) -> str:
@@ -88,18 +96,27 @@ def _kind_of_zip(head: bytes) -> str:
 
 
 def _kind_of_text(path: Path, head: bytes) -> str:
-    # Protocols 0 and 1 have no magic number; they end with a full stop.
-    if head[:1] in b"(cd}])lI":
+    if _OLD_PICKLE.match(head):
         with path.open("rb") as file:
             file.seek(-1, os.SEEK_END)
             if file.read(1) == b".":
                 return "pickle"
     if head[:1] in b"{[":
         return "json"
-    printable = bytes(range(32, 127)) + b"\t\r\n"
-    if not head.translate(None, printable):
-        return "text"
-    return "unknown"
+    return "text" if _is_text(head) else "unknown"
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether the start of a file is UTF-8 without control characters."""
+    if len(head.translate(None, _CONTROLS)) < len(head):
+        return False
+    try:
+        # The last character may be cut where the sniffing ends.
+        whole = len(head) < _SNIFFED
+        codecs.getincrementaldecoder("utf-8")().decode(head, final=whole)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def why_not_data(path: Path) -> str | None:

@@ -40,8 +40,7 @@ def mismatch(source: Source) -> str:
     if source.kind == "npz":
         names = set(source.members())
     elif source.kind == "text":
-        with source.path.open(encoding="utf-8-sig", newline="") as file:
-            names = set(next(csv.reader(file), []))
+        names = set(_header(source.path))
     else:
         return "neither .npz nor CSV"
     missing = {"labels", "split"} - names
@@ -154,9 +153,36 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
         return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
 
+def _header(path: Path) -> list[str]:
+    """Names of the columns, if it is a CSV table; the rest is not looked at."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        try:
+            return next(filter(None, csv.reader(file)), [])
+        except csv.Error:
+            return []
+
+
+def _rows(path: Path) -> list[list[str]]:
+    """The rows that are not empty, the names of the columns first."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return [row for row in csv.reader(file) if row]
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise ValueError(
+            f"{path}: expected a CSV table in the encoding UTF-8. Received: "
+            f"the byte 0x{byte:02x}, which is not UTF-8. Save the table as "
+            "'CSV UTF-8'."
+        ) from None
+    except csv.Error as error:
+        raise ValueError(
+            f"{path}: the CSV table is damaged: {error}. Look for a quotation "
+            "mark that is not closed."
+        ) from None
+
+
 def _read_csv(path: Path) -> Arrays:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        header, *rows = [row for row in csv.reader(file) if row]
+    header, *rows = _rows(path)
     uneven = [i for i, row in enumerate(rows, 2) if len(row) != len(header)]
     if not rows or uneven or len(set(header)) != len(header):
         raise ValueError(
@@ -173,7 +199,8 @@ def _read_csv(path: Path) -> Arrays:
         arrays["labels"] = columns.pop("labels").astype(float)
         for m in dict.fromkeys(name.rpartition(".")[0] for name in columns):
             own = [v for n, v in columns.items() if n.rpartition(".")[0] == m]
-            arrays[m] = np.stack(own, axis=1).astype(np.float32)
+            with np.errstate(over="ignore"):  # _check refuses infinity
+                arrays[m] = np.stack(own, axis=1).astype(np.float32)
     except ValueError as error:
         raise ValueError(f"{path}: a value is no number: {error}") from None
     if "" in arrays:

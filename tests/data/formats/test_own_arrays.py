@@ -47,6 +47,49 @@ def test_csv_is_recognised_and_read(tmp_path):
     np.testing.assert_array_equal(y, [0.5])
 
 
+TEXTS = {
+    "byte order mark": "\ufeff" + CSV,
+    "Windows line ends": CSV.replace("\n", "\r\n"),
+    "other scripts": CSV.replace("text", "テキスト"),
+    "ends with a full stop": CSV.rstrip() + ".",
+    "a pickle's letter": "class.0," + CSV.rstrip().replace("\n", "\n9,") + ".",
+}
+
+
+@pytest.mark.parametrize("case", TEXTS)
+def test_csv_of_other_programs(case, tmp_path):
+    (tmp_path / "mine.csv").write_bytes(TEXTS[case].encode())
+    dataset = load(tmp_path / "mine.csv")
+    assert list(dataset.shapes.values())[-2:] == [(2,), (1,)]
+    assert [len(split) for split in dataset.splits.values()] == [1, 1, 1]
+    np.testing.assert_array_equal(dataset.test.labels, [0.5])
+
+
+@pytest.mark.parametrize("shift", range(3))
+def test_a_character_may_lie_where_sniffing_ends(shift, tmp_path):
+    rows = "".join(f"{i % 2},train,話者{i},1\n" for i in range(400))
+    text = f"labels,split,ids,{'x' * (1 + shift)}.0\n{rows}"
+    (tmp_path / "mine.csv").write_bytes(text.encode())
+    assert load(tmp_path / "mine.csv").train.ids[399] == "話者399"
+
+
+@pytest.mark.parametrize("rows", [1, 600, 3000])
+def test_csv_of_another_encoding_is_refused_by_name(rows, tmp_path):
+    text = "labels,split,ids,a.0\n"
+    text += "".join(f"{i % 2},train,n{i},1\n" for i in range(rows))
+    text += "1,test,J\xfcrg,1\n"
+    (tmp_path / "mine.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match=r"mine\.csv.*UTF-8"):
+        load(tmp_path / "mine.csv")
+
+
+def test_csv_with_an_open_quote_is_refused_by_name(tmp_path):
+    rows = "0,train,1,2,3\n" * 10000
+    (tmp_path / "mine.csv").write_text(CSV + '0,"train,1,2,3\n' + rows)
+    with pytest.raises(ValueError, match=r"mine\.csv"):
+        load(tmp_path / "mine.csv")
+
+
 def test_what_was_written_is_read_back(tmp_path):
     np.savez(tmp_path / "mine.npz", **arrays())
     dataset = load(tmp_path / "mine.npz")
