@@ -5,11 +5,13 @@ or (N, K), `split` (N,) of "train", "valid" and "test", and optionally `ids`
 (N,), `task` (a text) and `class_names` (texts). CSV: a row per sample with
 columns `labels`, `split`, optionally `ids`, and `<modality>.<i>` for the
 numbers of each modality's vector. Without a `task`, whole-numbered labels
-from 0, (N,) or integers (N, 1), are classes, others regression targets.
+from 0, (N,) or integers (N, 1), are classes, others regression targets;
+`load(path, task=..., class_names=...)` says it for either file.
 """
 
 import csv
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from keras_mmfusion.data.formats._source import Format, Source
 Arrays = dict[str, NDArray[Any]]
 
 _LARGEST = np.float64(np.finfo(np.float32).max)
+_MOST_CLASSES = 1000  # without names, in a file of fewer samples
 _RESERVED = ("labels", "split", "ids", "task", "class_names")
 _LAYOUT = (
     "an .npz of an array per modality, labels and split; or a .csv with "
@@ -47,12 +50,31 @@ def mismatch(source: Source) -> str:
     return f"no {' and '.join(sorted(missing))}" if missing else ""
 
 
-def read(source: Source) -> MultimodalDataset:
-    """Read a user's own arrays; see the layout above."""
+def read(
+    source: Source,
+    task: Task | None = None,
+    class_names: Sequence[str] | None = None,
+) -> MultimodalDataset:
+    """Read a user's own arrays; see the layout above.
+
+    Args:
+        source: the file.
+        task: what the labels are. Default: as the file says, else by the
+            labels.
+        class_names: names of the classes, or of the columns of (N, K)
+            labels. Default: as in the file, else the numbers of the classes.
+
+    Raises:
+        ValueError: if the file is not of this layout, or if classes without
+            names are numbered beyond both 1,000 and the number of samples.
+    """
     path = source.path
     arrays = _read_npz(path) if source.kind == "npz" else _read_csv(path)
     labels = _labels(path, arrays.pop("labels"))
-    stated, names = _stated_task(path, arrays), _class_names(path, arrays)
+    stated, stored = _stated_task(path, arrays), _class_names(path, arrays)
+    if task is not None:
+        stated = _known_task(path, task)
+    names = stored if class_names is None else list(class_names)
     split = arrays.pop("split").astype(str)
     ids = arrays.pop("ids", np.arange(split.size)).astype(str)
     _check(path, arrays, labels, split, ids)
@@ -60,8 +82,10 @@ def read(source: Source) -> MultimodalDataset:
     guessed: Task = "regression" if classes is None else "classification"
     task = stated or guessed
     if task == "classification" and classes is not None:
-        labels = classes
-        names = names or [str(c) for c in range(int(labels.max()) + 1)]
+        names = names or _numbers(path, classes)
+        # A number beyond the names stays as it is, to be refused as such.
+        fits = classes.max() < len(names)
+        labels = classes.astype(int) if fits else classes
     splits = {}
     for name in [s for s in SPLITS if (split == s).any()]:
         own = split == name
@@ -232,11 +256,15 @@ def _stated_task(path: Path, arrays: Arrays) -> Task | None:
     text = _text(arrays, "task")
     if text is None:
         return None
+    return _known_task(path, text.item() if text.size == 1 else text.tolist())
+
+
+def _known_task(path: Path, received: object) -> Task:
     for task in TASKS:
-        if text.size == 1 and text.item() == task:
+        if received == task:
             return task
     raise ValueError(
-        f"{path}: task must be one of {list(TASKS)}. Received: {text.tolist()}"
+        f"{path}: task must be one of {list(TASKS)}. Received: {received!r}"
     )
 
 
@@ -253,11 +281,26 @@ def _class_names(path: Path, arrays: Arrays) -> list[str] | None:
 
 
 def _as_classes(labels: NDArray[Any]) -> NDArray[Any] | None:
-    """The labels as class numbers (N,); None if they are something else."""
+    """The labels if they are class numbers, as (N,), else None."""
     if labels.ndim == 2 and labels.shape[1] == 1 and labels.dtype.kind in "iub":
         labels = labels[:, 0]
     whole = labels.ndim == 1 and (labels % 1 == 0).all() and labels.min() >= 0
-    return labels.astype(int) if whole else None
+    return labels if whole else None
+
+
+def _numbers(path: Path, classes: NDArray[Any]) -> list[str]:
+    """Names for classes that have none: "0", "1", ..."""
+    largest, most = classes.max(), max(len(classes), _MOST_CLASSES)
+    if largest > most:
+        raise ValueError(
+            f"{path}: labels that are whole numbers from 0 are taken for "
+            "classes, whose numbers may reach the number of samples, or "
+            f"{_MOST_CLASSES}. Received: {largest} in {len(classes)} samples. "
+            "If they are values to predict, load with task='regression'. If "
+            "they are classes, number them 0, 1, 2, ... or load with "
+            "class_names=[...]. An .npz may hold both as arrays."
+        )
+    return [str(number) for number in range(int(largest) + 1)]
 
 
 def _check(

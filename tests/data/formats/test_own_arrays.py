@@ -160,6 +160,47 @@ def test_the_file_may_name_the_classes_or_the_task(tmp_path):
     assert load(tmp_path / "task.npz").task == "regression"
 
 
+@pytest.mark.parametrize("largest", ["1001", "20000000", "1e12", "1e300"])
+def test_large_whole_numbers_are_not_taken_for_classes(largest, tmp_path):
+    path = tmp_path / "mine.csv"
+    text(path, "0.5", largest)
+    with pytest.raises(ValueError, match=r"mine\.csv.*task='regression'"):
+        load(path)
+    with pytest.raises(ValueError, match=r"mine\.csv.*class_names"):
+        load(path, task="classification")
+    with pytest.raises(ValueError, match=r"mine\.csv.*whole numbers in 0..1"):
+        load(path, class_names=["no", "yes"])
+    dataset = load(path, task="regression")
+    assert dataset.task == "regression"
+    np.testing.assert_array_equal(dataset.test.labels, [float(largest)])
+
+
+def test_many_classes_of_few_samples_are_read(tmp_path):
+    text(tmp_path / "mine.csv", "0.5", "1000")
+    assert len(load(tmp_path / "mine.csv").class_names) == 1001
+
+
+def test_as_many_classes_as_samples_are_read(tmp_path):
+    count = 1200
+    np.savez(
+        tmp_path / "mine.npz",
+        facts=np.ones((count, 1)),
+        labels=np.arange(count),
+        split=np.repeat("train", count),
+    )
+    assert len(load(tmp_path / "mine.npz").class_names) == count
+
+
+def test_what_the_reader_is_told_goes_before_the_file(tmp_path):
+    path = tmp_path / "mine.npz"
+    npz(path, task=np.array("regression"), class_names=np.array(["y"]))
+    told = load(path, task="classification", class_names=["no", "yes"])
+    assert told.task == "classification"
+    assert told.class_names == ["no", "yes"]
+    with pytest.raises(ValueError, match=r"task must be one of.*'guess'"):
+        load(path, task="guess")
+
+
 def test_numbers_called_task_stay_a_modality(tmp_path):
     npz(tmp_path / "mine.npz", task=np.ones((6, 2)))
     assert load(tmp_path / "mine.npz").shapes["task"] == (2,)
