@@ -1,5 +1,7 @@
 """The length mask of zero-padded inputs, computed inside the model."""
 
+from typing import Any
+
 import keras
 
 from keras_mmfusion.ops.masking import valid_steps
@@ -33,6 +35,10 @@ class PaddingMask(keras.layers.Layer):
     mask = mmf.layers.PaddingMask()(x)  # [[True, True, True, False]]
     ```
     """
+
+    def __init__(self, **kwargs: Any) -> None:
+        # A value too small for half precision is no padding.
+        super().__init__(autocast=False, **kwargs)
 
     def call(self, inputs: Tensor) -> Tensor:
         return valid_steps(inputs)

@@ -320,9 +320,11 @@ def _descriptor(x: Tensor, steps: Tensor | None) -> Tensor:
     if steps is None:
         return mean_position(x[:, None])
     x = x[:, None] if len(x.shape) == 2 else mean_position(x)
-    weight = ops.cast(steps, x.dtype)
-    count = ops.maximum(ops.sum(weight, axis=1), 1)
-    return ops.einsum("bts,btc->bsc", weight, x) / count[..., None]
+    # Half precision has neither large sums nor exact large counts.
+    weight = ops.cast(steps, "float32")
+    count = ops.maximum(ops.sum(weight, axis=1, keepdims=True), 1)
+    share = ops.cast(weight / count, x.dtype)
+    return ops.einsum("bts,btc->bsc", share, x)
 
 
 def _highlight(x: Tensor, weight: Tensor, steps: Tensor | None) -> Tensor:

@@ -20,11 +20,11 @@ def mean_position(x: Tensor) -> Tensor:
     if keras.backend.backend() != "torch":
         return ops.mean(x, axis=tuple(range(2, len(x.shape) - 1)))
     # PyTorch sums rows of channels slowly and divides the gradient of a mean
-    # at every position; a product with ones does neither.
+    # at every position; a product with their shares does neither.
     positions = math.prod(x.shape[2:-1])
     rows = ops.reshape(x, (-1, positions, x.shape[-1]))
-    total = ops.matmul(ops.ones((1, 1, positions), dtype=x.dtype), rows)
-    return ops.reshape(total / positions, (*x.shape[:2], x.shape[-1]))
+    shares = ops.full((1, 1, positions), 1 / positions, dtype=x.dtype)
+    return ops.reshape(ops.matmul(shares, rows), (*x.shape[:2], x.shape[-1]))
 
 
 def computed_once(x: Tensor) -> Tensor:

@@ -341,3 +341,25 @@ def test_unknown_modality_is_named():
     x = np.ones((1, 8), "float32")
     with pytest.raises(ValueError, match="unknown \\['c'\\]"):
         layer({"a": x, "c": x})
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision_stands_long_sequences(policy):
+    """The sum over the steps would be above the largest float16."""
+    x = {
+        "audio": np.full((2, 3000, 4), 30, "float32"),
+        "video": np.full((2, 4, 40, 40, 4), 30, "float32"),
+    }
+    mask = {"audio": np.ones((2, 3000), bool), "video": np.ones((2, 4), bool)}
+    mask["audio"][1, 2999:] = False
+    expected = None
+    for dtype in ("float32", policy):
+        layer = SplitAttentionFusion(4, seed=0, dtype=dtype)
+        layer.build({k: v.shape for k, v in x.items()})
+        y = {
+            k: ops.cast(v, "float32")
+            for k, v in call(layer, x, mask=mask).items()
+        }
+        expected = expected or y
+    for name, value in y.items():
+        assert relative_error(value, numpy_of(expected[name])) < 0.02
