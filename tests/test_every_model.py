@@ -29,7 +29,13 @@ CASES = {
         seed=0,
     ),
     "MSAF": lambda: models.MSAF.from_shapes(
-        SHAPES, num_classes=4, units=8, block_channels=4, segments=2, seed=0
+        SHAPES,
+        num_classes=4,
+        units=8,
+        block_channels=4,
+        segments=2,
+        dropout=0.1,
+        seed=0,
     ),
 }
 
@@ -160,3 +166,14 @@ def test_unknown_and_missing_modalities_are_named(model):
         model.predict({**x, "left": left, "lift": left}, verbose=0)
     with pytest.raises(ValueError, match="left"):
         model(x)
+
+
+def test_no_two_dropouts_draw_the_same(make, model):
+    """With one seed for all parts, twin modalities would lose the same."""
+    states = [
+        keras.ops.convert_to_numpy(v)[0]
+        for v in make().variables
+        if v.name == "seed_generator_state"
+    ]
+    assert len(states) >= len(model.sample_shapes)
+    assert len(set(states)) == len(states), states

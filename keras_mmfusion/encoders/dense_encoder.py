@@ -6,6 +6,7 @@ from typing import Any
 from keras_mmfusion.encoders.encoder import Encoder
 from keras_mmfusion.layers.masked_dense import MaskedDense
 from keras_mmfusion.registry import register
+from keras_mmfusion.seeds import part_seed
 
 
 @register()
@@ -66,7 +67,7 @@ class DenseEncoder(Encoder):
                 width,
                 activation="relu",
                 dropout=dropout,
-                seed=seed,
+                seed=part_seed(seed, i),
                 batch_norm=batch_norm,
                 name=f"{name}_dense{i}",
             )

@@ -5,6 +5,7 @@ from typing import Any
 from keras_mmfusion.encoders.encoder import Encoder
 from keras_mmfusion.layers.lstm import LSTM
 from keras_mmfusion.registry import register
+from keras_mmfusion.seeds import part_seed
 
 
 @register()
@@ -65,7 +66,7 @@ class LSTMEncoder(Encoder):
                 units,
                 return_sequences=i < layers,
                 dropout=dropout,
-                seed=seed,
+                seed=part_seed(seed, i),
                 name=f"{name}_lstm{i}",
             )
             for i in range(1, layers + 1)

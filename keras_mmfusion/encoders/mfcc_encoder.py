@@ -13,6 +13,7 @@ from keras_mmfusion.layers.masked_batch_normalization import (
 )
 from keras_mmfusion.ops.masking import mask_steps
 from keras_mmfusion.registry import register
+from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
 
 PADDING = 2  # zeros at either end, before every convolution
@@ -100,9 +101,16 @@ class MFCCEncoder(Encoder):
                 channels[1], KERNELS[1], lost=LOST, name=f"{name}_conv2"
             ),
             "conv3": PooledConvolution(
-                channels[2], dropouts[0], seed, name=f"{name}_conv3"
+                channels[2],
+                dropouts[0],
+                part_seed(seed, "conv3"),
+                name=f"{name}_conv3",
             ),
-            "flatten": Flatten(dropouts[1], seed, name=f"{name}_flatten"),
+            "flatten": Flatten(
+                dropouts[1],
+                part_seed(seed, "flatten"),
+                name=f"{name}_flatten",
+            ),
         }
         super().__init__((steps, features), stages, name=name, **kwargs)
         self.features = features

@@ -21,6 +21,7 @@ from keras_mmfusion.ops.recomputed_attention import (
     recomputed_attention,
 )
 from keras_mmfusion.registry import register
+from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
 
 MIXINGS = ("paper", "logits")
@@ -123,10 +124,16 @@ class PredictiveSelfAttention(keras.layers.Layer):
             dropout, seed=seed, name="dropout", dtype=policy
         )
         self.context_dropout = keras.layers.Dropout(
-            residual_dropout, seed=seed, name="context_dropout", dtype=policy
+            residual_dropout,
+            seed=part_seed(seed, "context_dropout"),
+            name="context_dropout",
+            dtype=policy,
         )
         self.feed = FeedForward(
-            residual_dropout, seed=seed, name="feed", dtype=policy
+            residual_dropout,
+            seed=part_seed(seed, "feed"),
+            name="feed",
+            dtype=policy,
         )
 
     def build(

@@ -26,6 +26,7 @@ from keras_mmfusion.models.step_labels import (
     check_step_labels,
 )
 from keras_mmfusion.ops.masking import any_mask
+from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape
 
 
@@ -219,7 +220,7 @@ class GRJCA(FusionModel):
                 causal,
                 shape[0],
                 name=m,
-                seed=seed,
+                seed=part_seed(seed, m),
             )
         return cls(encoders, causal=causal, seed=seed, **arguments)
 

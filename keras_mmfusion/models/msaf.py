@@ -15,6 +15,7 @@ from keras_mmfusion.models.encoder_dict import (
 )
 from keras_mmfusion.models.modality_outputs import ModalityOutputs
 from keras_mmfusion.models.msaf_graph import head, run_fused
+from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape
 
 
@@ -184,7 +185,7 @@ class MSAF(ModalityOutputs):
                 units=widths[m],
                 dropout=dropout,
                 name=m,
-                seed=seed,
+                seed=part_seed(seed, m),
             )
         fusion = {
             "after": {m: next(iter(e.stages)) for m, e in encoders.items()},

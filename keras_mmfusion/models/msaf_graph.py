@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_mmfusion.encoders import Encoder
 from keras_mmfusion.layers import MaskedAveragePooling, SplitAttentionFusion
+from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Tensor
 
 
@@ -39,11 +40,12 @@ def run_fused(
             valid[m] = step_mask(x, encoders[m].mask_after(stage, masks[m]))
         streams = by_stream(tapped)
         arguments.pop("after")
+        name = f"fusion{i}"
         fusion = SplitAttentionFusion(
             **arguments,
             modalities=list(streams),
-            seed=seed,
-            name=f"fusion{i}",
+            seed=part_seed(seed, name),
+            name=name,
         )
         fused, attention[fusion.name] = fusion(
             streams, mask=by_stream(valid), return_attention=True
@@ -202,7 +204,8 @@ def head(
         )
     logits = {}
     for m, x in features.items():
-        x = keras.layers.Dropout(dropout, seed=seed, name=f"{m}_drop")(x)
+        own = part_seed(seed, m)
+        x = keras.layers.Dropout(dropout, seed=own, name=f"{m}_drop")(x)
         logits[m] = Head(outputs, name=f"head_{m}")(x)
     if combine == "none":
         return logits
