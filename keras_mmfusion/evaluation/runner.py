@@ -161,6 +161,7 @@ def run(
     if (folder / RESULT).exists():
         study.say(f"{folder} holds the finished run; its result is read.")
         result = Result.load(folder)
+        _check_same_test(result, dataset.test, folder)
     else:
         _train_all(study, dataset.train, dataset.valid)
         sealed = _seal(study)
@@ -310,6 +311,21 @@ def _open(
     return report.assemble(
         study, dataset, test, sealed, name, guesses, runs, times
     )
+
+
+def _check_same_test(result: Result, test: Split | None, folder: Path) -> None:
+    """A finished run is not the result of another test split."""
+    if test is None:
+        return
+    same = list(test.ids) == list(result.ids) and np.array_equal(
+        np.asarray(test.labels), np.asarray(result.labels), equal_nan=True
+    )
+    if not same:
+        raise ValueError(
+            f"{folder} holds a finished run whose test split has other samples "
+            f"or labels: {len(result.ids)} samples then, {len(test)} now. Use "
+            "a new folder for another test split."
+        )
 
 
 def _predict(

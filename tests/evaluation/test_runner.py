@@ -96,6 +96,13 @@ def test_a_finished_run_is_read_and_not_repeated(result, folder, monkeypatch):
     same(again, result)
 
 
+def test_a_finished_run_is_not_that_of_another_test_split(result, folder):
+    for other in (dataset(test_samples=24), dataset()):
+        other.test.labels[0] += 1 - 2 * (other.test.labels[0] == 2)
+        with pytest.raises(ValueError, match="test split has other samples"):
+            small_run(BUILDS, other, folder, groups="recording")
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
