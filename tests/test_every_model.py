@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from keras_mmfusion import models, presets, registry
+from keras_mmfusion.data import Split
 from tests.backend import input_gradients
 
 # `left` and `right` are twins: exchanging their weights must not go unseen.
@@ -177,3 +178,29 @@ def test_no_two_dropouts_draw_the_same(make, model):
     ]
     assert len(states) >= len(model.sample_shapes)
     assert len(set(states)) == len(states), states
+
+
+def test_arguments_of_keras_by_position(make):
+    model = make()
+    x, y = batch(model), np.arange(4)
+    model.fit(x, y, 2, 1, 0, None, 0.0, (x, y))
+    with pytest.raises(ValueError, match="left"):
+        model.fit(x, y, 2, 1, 0, None, 0.0, ({"facts": x["left"]}, y))
+    assert model.predict(x, 2, 0).shape == (4, 4)
+    loss = model.test_on_batch(x, y, np.array([1, 0, 0, 0]))[0]
+    first = model.evaluate({m: v[:1] for m, v in x.items()}, y[:1], 2, 0)[0]
+    if "MEA" not in type(model).__name__:  # Its loss has other terms.
+        assert loss == pytest.approx(first / 4, rel=1e-5)
+    model.train_on_batch(x, y, np.ones(4))
+
+
+def test_predictions_need_no_labels(model):
+    x = batch(model)
+    unknown = Split(x, labels=np.full(4, -1))
+    np.testing.assert_allclose(
+        model.predict(unknown.batches(4), verbose=0).reshape(4, -1),
+        predict(model, x),
+        atol=1e-5,
+    )
+    with pytest.raises(ValueError, match="Class labels"):
+        model.evaluate(unknown.batches(4), verbose=0)

@@ -1,6 +1,7 @@
 """What all fusion models share: inputs by name, presets, a default compile."""
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,35 +65,46 @@ class FusionModel(keras.Model):
         check_inputs(inputs, self._sample_shapes, self._axes)
         return super().call(inputs, training=training, mask=mask)
 
-    def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
+    # Keras' own arguments, by position or by name, each for its backend.
+
+    def fit(
+        self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
         self._check(x, y)
-        validation = kwargs.get("validation_data")
+        given = _by_name(super().fit, x, y, *args, **kwargs)
+        validation = given.get("validation_data")
         if isinstance(validation, tuple | list):
             self._check(*validation[:2])
         else:
             self._check(validation)
         self._build_optimizer()
-        return super().fit(x, y, **kwargs)
+        return super().fit(x, y, *args, **kwargs)
 
-    def evaluate(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
+    def evaluate(
+        self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
         self._check(x, y)
-        return super().evaluate(x, y, **kwargs)
+        return super().evaluate(x, y, *args, **kwargs)
 
-    def predict(self, x: Any, **kwargs: Any) -> Any:
-        self._check(x)
-        return super().predict(x, **kwargs)
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        self._check_inputs(x)
+        return super().predict(x, *args, **kwargs)
 
-    def train_on_batch(self, x: Any, y: Any = None, **kwargs: Any) -> Any:
+    def train_on_batch(
+        self, x: Any, y: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
         self._check(x, y)
         self._build_optimizer()
-        return super().train_on_batch(x, y, **kwargs)
+        return super().train_on_batch(x, y, *args, **kwargs)
 
-    def test_on_batch(self, x: Any, y: Any = None, **kwargs: Any) -> Any:
+    def test_on_batch(
+        self, x: Any, y: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
         self._check(x, y)
-        return super().test_on_batch(x, y, **kwargs)
+        return super().test_on_batch(x, y, *args, **kwargs)
 
     def predict_on_batch(self, x: Any) -> Any:
-        self._check(x)
+        self._check_inputs(x)
         return super().predict_on_batch(x)
 
     def _build_optimizer(self) -> None:
@@ -106,19 +118,25 @@ class FusionModel(keras.Model):
 
     def _check(self, x: Any, y: Any = None) -> None:
         """Checks arrays, and whether a data set's labels suit the model."""
+        self._check_inputs(x)
         if isinstance(x, Batches):
             self._check_labels(x.split.labels, len(x.split))
-        elif isinstance(x, Mapping | list | tuple) or hasattr(x, "shape"):
+        elif isinstance(x, Mapping) and y is not None:
+            self._check_labels(y, len(next(iter(x.values()))))
+
+    def _check_inputs(self, x: Any) -> None:
+        """Checks arrays; a data set makes its own, which `call` checks."""
+        if isinstance(x, Batches):
+            return
+        if isinstance(x, Mapping | list | tuple) or hasattr(x, "shape"):
             # A list would be taken in Keras' order, whatever is meant.
             check_inputs(x, self._sample_shapes, self._axes)
-            if y is not None:
-                self._check_labels(y, len(next(iter(x.values()))))
 
     def _check_arrays(self, x: Any) -> None:
         """Checks inputs that cannot be batches: those to explain."""
         if not isinstance(x, Mapping):
             check_inputs(x, self._sample_shapes, self._axes)  # Raises.
-        self._check(x)
+        self._check_inputs(x)
 
     def _check_labels(self, y: Any, size: int) -> None:
         """Labels of another width would broadcast, silently."""
@@ -223,3 +241,10 @@ class FusionModel(keras.Model):
         cls, config: dict[str, Any], custom_objects: Any = None
     ) -> Any:
         return cls(**config)
+
+
+def _by_name(
+    function: Callable[..., Any], *args: Any, **kwargs: Any
+) -> dict[str, Any]:
+    """The arguments of a call by their names."""
+    return inspect.signature(function).bind(*args, **kwargs).arguments

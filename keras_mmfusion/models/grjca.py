@@ -289,27 +289,33 @@ class GRJCA(FusionModel):
         super().compile(optimizer, loss, metrics=metrics, **kwargs)
 
     def _check(self, x: Any, y: Any = None) -> None:
+        if not self.per_step:
+            super()._check(x, y)
+            return
+        self._check_inputs(x)
         loss = getattr(self, "loss", None)
-        if self.per_step and isinstance(x, Batches):
+        if isinstance(x, Batches):
             check_split_labels(
                 x.split, self.num_targets, self.num_classes, loss
             )
-            return
-        super()._check(x, None if self.per_step else y)
-        if not isinstance(x, dict):
-            return
-        lengths = {m: x[m].shape[1] for m in self.modalities}
-        if self.resample is None and len(set(lengths.values())) > 1:
-            raise ValueError(
-                "All modalities must have the same number of time steps. "
-                f"Received: {lengths}. Pad them alike, or build the model "
-                "with `resample` if their rates differ."
-            )
-        if self.per_step and isinstance(y, np.ndarray):
+        elif isinstance(x, dict) and isinstance(y, np.ndarray):
+            lengths = {m: x[m].shape[1] for m in self.modalities}
             steps = grid_steps(self.encoders, self.resample, lengths)
             size = len(x[self.modalities[0]])
             check_step_labels(
                 y, (size, steps), self.num_targets, self.num_classes, loss
+            )
+
+    def _check_inputs(self, x: Any) -> None:
+        super()._check_inputs(x)
+        if self.resample is not None or not isinstance(x, dict):
+            return
+        lengths = {m: x[m].shape[1] for m in self.modalities}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(
+                "All modalities must have the same number of time steps. "
+                f"Received: {lengths}. Pad them alike, or build the model "
+                "with `resample` if their rates differ."
             )
 
     def head_weight_names(self) -> list[str]:

@@ -99,6 +99,14 @@ def test_labels_of_every_step_are_of_all_targets(shape):
         model.fit(X, np.zeros(shape), verbose=0)
 
 
+def test_predicting_every_step_needs_no_labels():
+    model, split = grjca(num_targets=2, per_step=True), Split(X, np.zeros(4))
+    batches = split.batches(4, buckets=1)
+    assert model.predict(batches, verbose=0).shape == (4, 3, 2)
+    with pytest.raises(ValueError, match="real labels"):
+        model.evaluate(batches, verbose=0)
+
+
 def test_steps_without_annotation_are_no_labels_of_keras_losses():
     model, y = grjca(num_targets=2, per_step=True), np.zeros((4, 3, 2))
     y[0, 1] = -5
