@@ -204,3 +204,46 @@ def test_predictions_need_no_labels(model):
     )
     with pytest.raises(ValueError, match="Class labels"):
         model.evaluate(unknown.batches(4), verbose=0)
+
+
+def with_modalities(model, names):
+    """The same model for modalities of other names, in that order."""
+    text = json.dumps(registry.to_config(model))
+    old = model.modalities
+    for i, name in enumerate(old):
+        text = text.replace(f'"{name}"', f'"#{i}"')
+    for i, name in enumerate(names):
+        text = text.replace(f'"#{i}"', f'"{name}"')
+    return registry.from_config(json.loads(text))
+
+
+def test_weights_of_other_modalities_are_refused(model, tmp_path):
+    path, x = tmp_path / "a.weights.h5", batch(model)
+    model.save_weights(path)
+    twin = with_modalities(model, model.modalities)
+    twin.load_weights(path)
+    np.testing.assert_array_equal(predict(twin, x), predict(model, x))
+    first = model.modalities[:-2]
+    for names in ([*first, "right", "left"], [*first, "left", "below"]):
+        other = with_modalities(model, names)
+        before = other.get_weights()
+        with pytest.raises(ValueError, match="belong to another"):
+            other.load_weights(path)
+        for a, b in zip(before, other.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+    model.save(tmp_path / "a.keras")
+    with pytest.raises(ValueError, match="belong to another"):
+        other.load_weights(tmp_path / "a.keras")
+    whole = keras.saving.load_model(tmp_path / "a.keras")
+    np.testing.assert_array_equal(predict(whole, x), predict(model, x))
+
+
+def test_weights_without_names_load_by_position(model, tmp_path, monkeypatch):
+    with monkeypatch.context() as m:
+        keep = keras.layers.Layer.save_own_variables
+        m.setattr(models.FusionModel, "save_own_variables", keep)
+        model.save_weights(tmp_path / "old.weights.h5")
+    twin = with_modalities(model, model.modalities)
+    twin.load_weights(tmp_path / "old.weights.h5")
+    for a, b in zip(model.get_weights(), twin.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)

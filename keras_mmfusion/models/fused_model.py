@@ -1,23 +1,16 @@
 """A model made by `fuse`: what it gives beyond a Keras model."""
 
-import json
-import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import keras
-import numpy as np
 
 from keras_mmfusion.models.block_attention import attention_by_modality
 from keras_mmfusion.models.modality_outputs import ModalityOutputs
+from keras_mmfusion.models.weight_manifest import MANIFEST
 from keras_mmfusion.types import Tensor
-
-# Keras stores the weights of a model by position; this entry says which
-# weight is meant at each.
-_MANIFEST = "manifest"
 
 
 # Known to Keras, not to our registry: a preset cannot name it, since its
@@ -147,58 +140,9 @@ class FusedModel(ModalityOutputs):
             "as a .keras file, or its weights with `model.save_weights`."
         )
 
-    def load_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
-        before = self.get_weights()
-        try:
-            super().load_weights(filepath, *args, **kwargs)
-        except Exception:
-            # Keras assigns layer by layer and reports at the end.
-            self.set_weights(before)
-            raise
-
-    def save_own_variables(self, store: Any) -> None:
-        text = json.dumps([*_described_weights(self)])
-        store[_MANIFEST] = np.frombuffer(text.encode(), "uint8")
-
     def load_own_variables(self, store: Any) -> None:
-        if _MANIFEST not in list(store.keys()):
+        if MANIFEST not in list(store.keys()):
             raise ValueError(
                 "These weights were not saved from a model made by `fuse`."
             )
-        text = np.asarray(store[_MANIFEST]).tobytes().decode()
-        saved, own = json.loads(text), [*_described_weights(self)]
-        if saved == own:
-            return
-        missing = [name for name in own if name not in saved]
-        unknown = [name for name in saved if name not in own]
-        raise ValueError(
-            "These weights belong to another fused model: the networks, the "
-            "taps or the heads differ. Not in the file: "
-            f"{missing[:3]} ({len(missing)} in all); not in the model: "
-            f"{unknown[:3]} ({len(unknown)} in all)."
-        )
-
-
-def _described_weights(model: Any) -> Iterator[str]:
-    """Stage, layer, name and shape of every weight, in Keras' order."""
-    for part in model.layers:
-        inner = part.layers if isinstance(part, keras.Model) else [part]
-        for name, layer in zip(_stable_names(inner), inner, strict=True):
-            for weight in layer.weights:
-                shape = "x".join(map(str, weight.shape))
-                yield f"{part.name}/{name}/{weight.name} {shape}"
-
-
-def _stable_names(layers: list[Any]) -> list[str]:
-    """Names of layers; those that Keras numbered are numbered from here."""
-    counts: Counter[str] = Counter()
-    names = []
-    for layer in layers:
-        base = re.sub(r"_\d+$", "", layer.name)
-        spelled = base.replace("_", "")
-        if spelled == type(layer).__name__.lower():
-            counts[base] += 1
-            names.append(f"{base}#{counts[base]}")
-        else:
-            names.append(layer.name)
-    return names
+        super().load_own_variables(store)

@@ -10,6 +10,11 @@ import keras
 from keras_mmfusion import presets
 from keras_mmfusion.data.batches import Batches
 from keras_mmfusion.data.checks import check_inputs, check_labels
+from keras_mmfusion.models.weight_manifest import (
+    MANIFEST,
+    check_manifest,
+    write_manifest,
+)
 from keras_mmfusion.types import Shape
 
 
@@ -24,6 +29,11 @@ class FusionModel(keras.Model):
     zero-padded at the end, a missing modality is all zeros. NumPy inputs of
     `fit`, `evaluate`, `predict` and the `*_on_batch` methods are checked
     first; what would give a wrong number is a `ValueError`.
+
+    Keras stores weights by position. `.weights.h5` and `.keras` files
+    therefore also say what each weight is called: they load only into a model
+    of the same modalities, in the same order, and layers; else nothing is
+    assigned. Files of earlier versions do not say it, and load by position.
     """
 
     num_classes: int | None = None
@@ -142,6 +152,27 @@ class FusionModel(keras.Model):
         """Labels of another width would broadcast, silently."""
         width = self.num_targets if self.num_classes is None else None
         check_labels(y, size, self.num_classes, width)
+
+    # === Weights ===
+
+    def load_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        before = self.get_weights()
+        try:
+            super().load_weights(filepath, *args, **kwargs)
+        except Exception:
+            # Keras assigns layer by layer and reports at the end.
+            self.set_weights(before)
+            raise
+
+    def save_own_variables(self, store: Any) -> None:
+        super().save_own_variables(store)
+        write_manifest(self, store)
+
+    def load_own_variables(self, store: Any) -> None:
+        keys = list(store.keys())
+        if MANIFEST in keys:
+            check_manifest(self, store)
+        super().load_own_variables({k: store[k] for k in keys if k != MANIFEST})
 
     # === Presets ===
 

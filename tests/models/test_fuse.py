@@ -234,12 +234,12 @@ def test_weights_round_trip_and_are_strict(tmp_path):
 
     fewer = fused(taps=TAPS[:1])
     before = fewer.get_weights()
-    with pytest.raises(ValueError, match="another fused model"):
+    with pytest.raises(ValueError, match="another FusedModel"):
         fewer.load_weights(path)
     for a, b in zip(before, fewer.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     fewer.save_weights(path)
-    with pytest.raises(ValueError, match="another fused model"):
+    with pytest.raises(ValueError, match="another FusedModel"):
         model.load_weights(path)
 
 
@@ -254,7 +254,7 @@ def test_weights_of_other_models_are_refused(tmp_path):
     other = fuse(
         renamed, [{"above": "conv1", "below": "conv1"}], block_channels=4
     )
-    with pytest.raises(ValueError, match="another fused model"):
+    with pytest.raises(ValueError, match="another FusedModel"):
         other.load_weights(tmp_path / "a.weights.h5")
     networks["left"].save_weights(tmp_path / "b.weights.h5")
     with pytest.raises(ValueError, match="not saved from a model made by"):
