@@ -10,6 +10,10 @@ import keras
 from keras_mmfusion import presets
 from keras_mmfusion.data.batches import Batches
 from keras_mmfusion.data.checks import check_inputs, check_labels
+from keras_mmfusion.models.sample_weight import (
+    for_every_output,
+    refuse_class_weight,
+)
 from keras_mmfusion.models.weight_manifest import (
     MANIFEST,
     check_manifest,
@@ -82,6 +86,7 @@ class FusionModel(keras.Model):
     ) -> Any:
         self._check(x, y)
         given = _by_name(super().fit, x, y, *args, **kwargs)
+        refuse_class_weight(given.get("class_weight"), self.outputs)
         validation = given.get("validation_data")
         if isinstance(validation, tuple | list):
             self._check(*validation[:2])
@@ -104,6 +109,8 @@ class FusionModel(keras.Model):
         self, x: Any, y: Any = None, *args: Any, **kwargs: Any
     ) -> Any:
         self._check(x, y)
+        given = _by_name(super().train_on_batch, x, y, *args, **kwargs)
+        refuse_class_weight(given.get("class_weight"), self.outputs)
         self._build_optimizer()
         return super().train_on_batch(x, y, *args, **kwargs)
 
@@ -251,6 +258,23 @@ class FusionModel(keras.Model):
         if metrics == "auto":
             metrics = self._default_metrics()
         super().compile(optimizer, loss, metrics=metrics, **kwargs)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        sample_weight = for_every_output(sample_weight, y_pred)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> Any:
+        sample_weight = for_every_output(sample_weight, y_pred)
+        return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def _default_loss(self) -> keras.losses.Loss:
         if self.num_classes is None:

@@ -1,0 +1,49 @@
+"""Weights of samples, where a model predicts more than once per sample."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from keras import ops
+
+
+def for_every_output(weight: Any, outputs: Any) -> Any:
+    """Weights (B,) as (B, ...) of all predictions of a sample.
+
+    Keras would hold weights (B,) against the last axis of losses (B, T), or
+    of yes/no heads (B, heads).
+
+    Args:
+        weight: Weights, (B,) or of every prediction, or `None`; a dict by
+            output if the outputs are one.
+        outputs: Predictions, (B, ..., values), or a dict of such.
+    """
+    if isinstance(weight, Mapping) and isinstance(outputs, Mapping):
+        return {
+            name: for_every_output(weight[name], output)
+            if name in weight
+            else None
+            for name, output in outputs.items()
+        }
+    if not hasattr(weight, "shape") or not hasattr(outputs, "shape"):
+        return weight
+    missing = len(outputs.shape) - 1 - len(weight.shape)
+    if len(weight.shape) != 1 or missing < 1:
+        return weight
+    sizes = ops.shape(outputs)[:-1]
+    weight = ops.reshape(weight, (-1, *[1] * missing))
+    # No `broadcast_to`: Keras multiplies weights in place under PyTorch.
+    return weight * ops.ones(sizes, dtype=weight.dtype)
+
+
+def refuse_class_weight(class_weight: Any, outputs: Any) -> None:
+    """Raises for weights of classes if a sample has several labels.
+
+    Keras would take a row of labels for one-hot.
+    """
+    if class_weight is not None and any(len(x.shape) > 2 for x in outputs):
+        raise ValueError(
+            "`class_weight` needs one label per sample, and this model "
+            "predicts several. Pass `sample_weight` of the labels' shape "
+            "instead, as in numpy.take(weights_of_classes, labels). Received: "
+            f"class_weight={class_weight}"
+        )
