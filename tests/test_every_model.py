@@ -247,3 +247,25 @@ def test_weights_without_names_load_by_position(model, tmp_path, monkeypatch):
     twin.load_weights(tmp_path / "old.weights.h5")
     for a, b in zip(model.get_weights(), twin.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_rows_of_shares_need_a_loss_for_them(make):
+    model = make()
+    x, y = batch(model), np.full((4, 4), 0.1, "float32")
+    y[np.arange(4), np.arange(4)] = 0.7
+    with pytest.raises(ValueError, match="compile with a loss for rows"):
+        model.fit(x, y, verbose=0)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    model.compile(loss=loss)
+    with pytest.raises(ValueError, match=r"labels of shape \(N, 4\)"):
+        model.fit(x, y[:, :3], verbose=0)
+    logits = predict(model, x)
+    found = model.evaluate(x, y, verbose=0, return_dict=True)
+    right = np.mean(logits.argmax(axis=1) == np.arange(4))
+    assert found["accuracy"] == pytest.approx(right)
+    top = logits.max(axis=1, keepdims=True)
+    total = np.log(np.exp(logits - top).sum(axis=1, keepdims=True)) + top
+    expected = np.mean(np.sum(y * (total - logits), axis=1))
+    name = "task_loss" if "task_loss" in found else "loss"
+    assert found[name] == pytest.approx(expected, rel=1e-5)
+    model.fit(Split(x, labels=y).batches(4), verbose=0)

@@ -253,7 +253,8 @@ def _check_classes(labels: NDArray[Any], num_classes: int) -> None:
         raise ValueError(
             "Class labels must be whole numbers of shape (N,). Received: "
             f"labels of shape {labels.shape}. Turn one-hot rows into class "
-            "numbers with labels.argmax(axis=1)."
+            "numbers with labels.argmax(axis=1), or compile with a loss for "
+            "rows, keras.losses.CategoricalCrossentropy(from_logits=True)."
         )
     flat = labels.reshape(-1)
     bad = (flat < 0) | (flat >= num_classes) | (flat != np.floor(flat))

@@ -4,6 +4,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
+def takes_class_numbers(loss: Any) -> bool:
+    """Whether labels must be class numbers; a loss for rows is not sparse."""
+    if isinstance(loss, Mapping):
+        return any(map(takes_class_numbers, loss.values()))
+    name = loss if isinstance(loss, str) else type(loss).__name__
+    name = getattr(loss, "__name__", name)
+    return loss is None or name == "auto" or "sparse" in name.lower()
+
+
 def output_size(num_classes: int | None, num_targets: int) -> int:
     """The number of classes, or of regression targets if that is `None`.
 

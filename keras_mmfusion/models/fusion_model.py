@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_mmfusion import presets
 from keras_mmfusion.data.batches import Batches
 from keras_mmfusion.data.checks import check_inputs, check_labels
+from keras_mmfusion.models.arguments import takes_class_numbers
 from keras_mmfusion.models.sample_weight import (
     for_every_output,
     refuse_class_weight,
@@ -157,8 +159,14 @@ class FusionModel(keras.Model):
 
     def _check_labels(self, y: Any, size: int) -> None:
         """Labels of another width would broadcast, silently."""
-        width = self.num_targets if self.num_classes is None else None
-        check_labels(y, size, self.num_classes, width)
+        rows = isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] != 1
+        loss = getattr(self, "loss", "auto")
+        if self.num_classes is None:
+            check_labels(y, size, None, self.num_targets)
+        elif rows and not takes_class_numbers(loss):
+            check_labels(y, size, None, self.num_classes)
+        else:
+            check_labels(y, size, self.num_classes)
 
     # === Weights ===
 
@@ -244,7 +252,8 @@ class FusionModel(keras.Model):
         Args:
             optimizer: "auto" is Adam with a learning rate of 1e-3.
             loss: "auto" is cross-entropy on logits and integer labels, or the
-                mean squared error for regression.
+                mean squared error for regression. With a loss that is not
+                sparse, labels may be rows of shares (N, num_classes).
             metrics: "auto" is the accuracy, or the mean absolute error.
             **kwargs: As in `keras.Model.compile`.
         """
@@ -256,7 +265,7 @@ class FusionModel(keras.Model):
         if loss == "auto":
             loss = self._default_loss()
         if metrics == "auto":
-            metrics = self._default_metrics()
+            metrics = self._default_metrics(loss)
         super().compile(optimizer, loss, metrics=metrics, **kwargs)
 
     def compute_loss(
@@ -281,9 +290,11 @@ class FusionModel(keras.Model):
             return keras.losses.MeanSquaredError()
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
-    def _default_metrics(self) -> list[keras.metrics.Metric]:
+    def _default_metrics(self, loss: Any = "auto") -> list[Any]:
         if self.num_classes is None:
             return [keras.metrics.MeanAbsoluteError(name="mae")]
+        if not takes_class_numbers(loss):
+            return ["accuracy"]  # Keras' choice, by the shape of the labels.
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
     def compile_from_config(self, config: dict[str, Any]) -> None:

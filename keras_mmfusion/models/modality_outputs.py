@@ -50,7 +50,7 @@ class ModalityOutputs(FusionModel):
             return
         if self._share_labels:
             if metrics == "auto":
-                metrics = self._default_metrics()
+                metrics = self._default_metrics(loss)
             metrics = self._for_outputs(metrics)
             weighted = kwargs.get("weighted_metrics")
             kwargs["weighted_metrics"] = self._for_outputs(weighted)
