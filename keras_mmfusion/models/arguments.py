@@ -1,7 +1,31 @@
 """Arguments that several models take."""
 
+import operator
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+
+def whole_number(name: str, value: Any, optional: bool = False) -> Any:
+    """An `int`, such as those of NumPy are not; `None` too if optional.
+
+    Raises:
+        ValueError: If it is something else; says the name.
+    """
+    if optional and value is None:
+        return None
+    try:
+        return int(operator.index(value))
+    except TypeError:
+        raise ValueError(
+            f"`{name}` must be a whole number{', or None' if optional else ''}"
+            f". Received: {name}={value!r}"
+        ) from None
+
+
+def whole_sizes(num_classes: Any, num_targets: Any) -> tuple[int | None, int]:
+    """Both numbers of outputs, as whole numbers."""
+    classes = whole_number("num_classes", num_classes, optional=True)
+    return classes, whole_number("num_targets", num_targets)
 
 
 def takes_class_numbers(loss: Any) -> bool:

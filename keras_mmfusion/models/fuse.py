@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from keras_mmfusion.layers import SplitAttentionFusion
-from keras_mmfusion.models.arguments import output_size
+from keras_mmfusion.models.arguments import output_size, whole_number
 from keras_mmfusion.models.fused_model import FusedModel
 from keras_mmfusion.models.graph_cut import CuttableNetwork, Stage
 from keras_mmfusion.models.missing_modality import (
@@ -113,6 +113,8 @@ def fuse(
         the published networks are built in this way from unimodal ones.
     """
     order = _checked_order(networks, taps)
+    num_classes = whole_number("num_classes", num_classes, optional=True)
+    num_targets = whole_number("num_targets", num_targets, optional=True)
     settings: dict[str, Any] = {
         "reduction_factor": reduction_factor,
         "attention_floor": attention_floor,

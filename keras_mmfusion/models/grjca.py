@@ -12,7 +12,7 @@ from keras_mmfusion.encoders import TCNEncoder
 from keras_mmfusion.layers import GatedJointCrossAttention
 from keras_mmfusion.losses import ConcordanceLoss
 from keras_mmfusion.metrics import ConcordanceCorrelation
-from keras_mmfusion.models.arguments import for_each
+from keras_mmfusion.models.arguments import for_each, whole_sizes
 from keras_mmfusion.models.encoder_dict import (
     encoder_order,
     input_of,
@@ -134,6 +134,7 @@ class GRJCA(FusionModel):
         name: str = "grjca",
         seed: int | None = None,
     ) -> None:
+        num_classes, num_targets = whole_sizes(num_classes, num_targets)
         # === Layers ===
         order = encoder_order(encoders, modalities)
         built = {m: make_encoder(m, encoders[m]) for m in order}
@@ -168,8 +169,7 @@ class GRJCA(FusionModel):
         self.fusion = fusion
         self.head = head
         self.num_classes, self.num_targets = num_classes, num_targets
-        self.per_step = per_step
-        self.output_range = output_range
+        self.per_step, self.output_range = per_step, output_range
         self.resample = resample
         self._seen = seen
         self.compile()

@@ -177,8 +177,8 @@ class MEA(FusionModel):
         graph = MEAGraph(settings)
         super().__init__(graph.inputs, graph.prediction, name=name)
         self.settings = settings
-        self.num_classes = num_classes
-        self.num_targets = binary_heads or num_targets
+        self.num_classes = settings.num_classes
+        self.num_targets = settings.binary_heads or settings.num_targets
         # A model, for `keras.Function` tells layers nothing of training, but
         # out of sight of this one, which has the same layers.
         represent = keras.Model(

@@ -9,7 +9,7 @@ from keras_mmfusion.layers.modality_weighting import MODES
 from keras_mmfusion.layers.predictive_self_attention import CHAINS, MIXINGS
 from keras_mmfusion.layers.vector_fusion import KINDS
 from keras_mmfusion.losses.hsic import FORMS as DISPARITIES
-from keras_mmfusion.models.arguments import output_size
+from keras_mmfusion.models.arguments import output_size, whole_number
 from keras_mmfusion.types import Shape
 
 # As printed, and with an adversary and a disparity that cannot grow with the
@@ -76,6 +76,10 @@ class MEASettings:
             },
             "levels": [*arguments["levels"]],
         }
+        for name in ("num_classes", "num_targets", "binary_heads"):
+            values[name] = whole_number(
+                name, values[name], optional=name != "num_targets"
+            )
         if isinstance(values["kernel_sizes"], Mapping):
             values["kernel_sizes"] = dict(values["kernel_sizes"])
         order = values["modalities"]

@@ -6,7 +6,7 @@ from typing import Any
 from keras_mmfusion import registry
 from keras_mmfusion.encoders import DenseEncoder, Encoder, LSTMEncoder
 from keras_mmfusion.layers import PaddingMask
-from keras_mmfusion.models.arguments import for_each, output_size
+from keras_mmfusion.models.arguments import for_each, output_size, whole_sizes
 from keras_mmfusion.models.block_attention import attention_by_modality
 from keras_mmfusion.models.encoder_dict import (
     encoder_order,
@@ -108,6 +108,7 @@ class MSAF(ModalityOutputs):
         name: str = "msaf",
         seed: int | None = None,
     ) -> None:
+        num_classes, num_targets = whole_sizes(num_classes, num_targets)
         # === Layers ===
         order = encoder_order(encoders, modalities)
         built = {m: make_encoder(m, encoders[m]) for m in order}

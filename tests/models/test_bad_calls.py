@@ -1,5 +1,6 @@
 """What would give a wrong number, in all models: refused with a reason."""
 
+import json
 from functools import cache
 
 import numpy as np
@@ -84,6 +85,19 @@ def test_number_of_outputs(model, number):
     if number < 1:
         with pytest.raises(ValueError, match="`num_targets` must be"):
             model(num_targets=number)
+
+
+@MODELS
+def test_numbers_of_outputs_are_whole(model):
+    model = model.__wrapped__  # For the cache 3 and 3.0 are the same.
+    built = model(num_classes=np.int64(3))
+    assert built.predict(X, verbose=0).shape == (4, 3)
+    assert json.dumps(built.get_config())
+    for value in ("3", 3.0):
+        with pytest.raises(ValueError, match="`num_classes` must be a whole"):
+            model(num_classes=value)
+    with pytest.raises(ValueError, match="`num_targets` must be a whole"):
+        model(num_targets="2")
 
 
 def test_binary_labels_are_0_or_1():
