@@ -28,6 +28,17 @@ def whole_sizes(num_classes: Any, num_targets: Any) -> tuple[int | None, int]:
     return classes, whole_number("num_targets", num_targets)
 
 
+def check_modality_names(names: Iterable[Any]) -> None:
+    """Raises for names that layers and their weights cannot have."""
+    for name in names:
+        text = name if isinstance(name, str) else ""
+        if not text or "/" in text or "." in text:
+            raise ValueError(
+                "The name of a modality is a string that is not empty and has "
+                f"no '/' and no '.'. Received: {name!r}"
+            )
+
+
 def takes_class_numbers(loss: Any) -> bool:
     """Whether labels must be class numbers; a loss for rows is not sparse."""
     if isinstance(loss, Mapping):

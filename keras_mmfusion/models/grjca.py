@@ -12,7 +12,11 @@ from keras_mmfusion.encoders import TCNEncoder
 from keras_mmfusion.layers import GatedJointCrossAttention
 from keras_mmfusion.losses import ConcordanceLoss
 from keras_mmfusion.metrics import ConcordanceCorrelation
-from keras_mmfusion.models.arguments import for_each, whole_sizes
+from keras_mmfusion.models.arguments import (
+    check_modality_names,
+    for_each,
+    whole_sizes,
+)
 from keras_mmfusion.models.encoder_dict import (
     encoder_order,
     input_of,
@@ -28,6 +32,9 @@ from keras_mmfusion.models.step_labels import (
 from keras_mmfusion.ops.masking import any_mask
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape
+
+# Names that no modality can have.
+LAYERS = ("fusion", "head", "joined")
 
 
 @registry.register()
@@ -136,7 +143,7 @@ class GRJCA(FusionModel):
     ) -> None:
         num_classes, num_targets = whole_sizes(num_classes, num_targets)
         # === Layers ===
-        order = encoder_order(encoders, modalities)
+        order = encoder_order(encoders, modalities, LAYERS)
         built = {m: make_encoder(m, encoders[m]) for m in order}
         fusion = GatedJointCrossAttention(
             steps=steps,
@@ -202,6 +209,7 @@ class GRJCA(FusionModel):
         Returns:
             A compiled model.
         """
+        check_modality_names(shapes)
         widths = for_each(shapes, "channels", channels)
         encoders = {}
         for m, shape in shapes.items():

@@ -9,7 +9,11 @@ from keras_mmfusion.layers.modality_weighting import MODES
 from keras_mmfusion.layers.predictive_self_attention import CHAINS, MIXINGS
 from keras_mmfusion.layers.vector_fusion import KINDS
 from keras_mmfusion.losses.hsic import FORMS as DISPARITIES
-from keras_mmfusion.models.arguments import output_size, whole_number
+from keras_mmfusion.models.arguments import (
+    check_modality_names,
+    output_size,
+    whole_number,
+)
 from keras_mmfusion.types import Shape
 
 # As printed, and with an adversary and a disparity that cannot grow with the
@@ -69,6 +73,7 @@ class MEASettings:
         Raises:
             ValueError: If one is out of range, or they contradict each other.
         """
+        check_modality_names(arguments["shapes"])
         values = {
             **{f.name: arguments[f.name] for f in fields(cls)},
             "shapes": {

@@ -6,7 +6,12 @@ from typing import Any
 from keras_mmfusion import registry
 from keras_mmfusion.encoders import DenseEncoder, Encoder, LSTMEncoder
 from keras_mmfusion.layers import PaddingMask
-from keras_mmfusion.models.arguments import for_each, output_size, whole_sizes
+from keras_mmfusion.models.arguments import (
+    check_modality_names,
+    for_each,
+    output_size,
+    whole_sizes,
+)
 from keras_mmfusion.models.block_attention import attention_by_modality
 from keras_mmfusion.models.encoder_dict import (
     encoder_order,
@@ -14,7 +19,7 @@ from keras_mmfusion.models.encoder_dict import (
     make_encoder,
 )
 from keras_mmfusion.models.modality_outputs import ModalityOutputs
-from keras_mmfusion.models.msaf_graph import head, run_fused
+from keras_mmfusion.models.msaf_graph import head, layer_names, run_fused
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape
 
@@ -110,7 +115,8 @@ class MSAF(ModalityOutputs):
     ) -> None:
         num_classes, num_targets = whole_sizes(num_classes, num_targets)
         # === Layers ===
-        order = encoder_order(encoders, modalities)
+        layers = layer_names(encoders, fusions, combine)
+        order = encoder_order(encoders, modalities, layers)
         built = {m: make_encoder(m, encoders[m]) for m in order}
 
         # === Functional Model ===
@@ -171,6 +177,7 @@ class MSAF(ModalityOutputs):
             ValueError: If a shape is of neither kind, or an argument is out
                 of range.
         """
+        check_modality_names(shapes)
         widths = for_each(shapes, "units", units)
         encoders: dict[str, Encoder] = {}
         for m, shape in shapes.items():

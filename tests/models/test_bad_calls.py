@@ -100,6 +100,20 @@ def test_numbers_of_outputs_are_whole(model):
         model(num_targets="2")
 
 
+@pytest.mark.parametrize("name", ["a.b", "a/b", "", 3])
+def test_names_of_modalities_can_be_names_of_layers(name):
+    shapes = {name: (None, 4), "audio": (None, 4)}
+    for make in (MSAF.from_shapes, GRJCA.from_shapes, MEA):
+        with pytest.raises(ValueError, match="name of a modality"):
+            make(shapes)
+
+
+@pytest.mark.parametrize("name", ["head", "features", "fusion1", "audio_mask"])
+def test_modalities_are_called_otherwise_than_layers(name):
+    with pytest.raises(ValueError, match=f"be called '{name}'"):
+        MSAF.from_shapes({name: (None, 4), "audio": (None, 4)})
+
+
 def test_binary_labels_are_0_or_1():
     with pytest.raises(ValueError, match=r"whole numbers in 0\.\.1"):
         mea(binary_heads=2).fit(X, np.array([[0, 2]] * 4), verbose=0)
