@@ -15,6 +15,7 @@ from keras_mmfusion.models.arguments import takes_class_numbers
 from keras_mmfusion.models.sample_weight import (
     for_every_output,
     refuse_class_weight,
+    with_target_axis,
 )
 from keras_mmfusion.models.weight_manifest import (
     MANIFEST,
@@ -276,12 +277,14 @@ class FusionModel(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
+        y = with_target_axis(y, y_pred)
         sample_weight = for_every_output(sample_weight, y_pred)
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> Any:
+        y = with_target_axis(y, y_pred)
         sample_weight = for_every_output(sample_weight, y_pred)
         return super().compute_metrics(x, y, y_pred, sample_weight)
 

@@ -1,4 +1,4 @@
-"""Weights of samples, where a model predicts more than once per sample."""
+"""Weights and labels, where a model predicts more than once per sample."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -33,6 +33,20 @@ def for_every_output(weight: Any, outputs: Any) -> Any:
     weight = ops.reshape(weight, (-1, *[1] * missing))
     # No `broadcast_to`: Keras multiplies weights in place under PyTorch.
     return weight * ops.ones(sizes, dtype=weight.dtype)
+
+
+def with_target_axis(y: Any, outputs: Any) -> Any:
+    """Labels (B, T) of a single target as (B, T, 1), like the outputs.
+
+    Keras would take T for the targets, and hold one loss per sample against
+    a mask of steps.
+    """
+    if not hasattr(y, "shape") or not hasattr(outputs, "shape"):
+        return y
+    if len(outputs.shape) == 3 and outputs.shape[2] == 1:
+        # TensorFlow may not know the rank of labels.
+        return ops.reshape(y, ops.shape(outputs))
+    return y
 
 
 def refuse_class_weight(class_weight: Any, outputs: Any) -> None:

@@ -100,3 +100,27 @@ def test_weights_of_classes_need_one_label(make):
     for call in (model.fit, model.train_on_batch):
         with pytest.raises(ValueError, match="Pass `sample_weight`"):
             call(X, labels, class_weight={0: 1.0, 1: 2.0})
+
+
+def test_steps_of_one_target_need_no_last_axis():
+    """As many clips as steps: Keras would take either for the other."""
+    model = GRJCA.from_shapes(
+        {"a": (None, 3), "b": (None, 2)}, channels=[4], seed=0
+    )
+    rng = np.random.default_rng(0)
+    x = {
+        m: rng.normal(size=(4, 4, size)).astype("float32")
+        for m, size in (("a", 3), ("b", 2))
+    }
+    valid = np.ones((4, 4), bool)
+    valid[1, 2:] = False
+    for sequence in x.values():
+        sequence[1, 2:] = 0
+    y = rng.normal(size=(4, 4)).astype("float32")
+    errors = (model.predict(x, verbose=0)[..., 0] - y) ** 2
+    model.compile("sgd", "mse", metrics=["mae"])
+    for labels in (y, y[..., None]):
+        found = model.evaluate(x, labels, verbose=0)
+        assert found[0] == pytest.approx(errors[valid].mean(), rel=1e-5)
+        expected = np.sqrt(errors[valid]).mean()
+        assert found[1] == pytest.approx(expected, rel=1e-5)
