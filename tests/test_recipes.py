@@ -39,7 +39,7 @@ def test_msaf_av_digits(tmp_path):
         digits.task,
     )
     result = recipe.train(
-        small, tmp_path / "preset", tmp_path / "work", seeds=1, epochs=6
+        small, tmp_path / "preset", tmp_path / "work", seeds=1, epochs=10
     )
     learnt = result.models["msaf"].scores["accuracy"].mean
     assert learnt > 0.3  # chance is 0.1
