@@ -51,6 +51,18 @@ def belongs_here(item: pytest.Item) -> bool:
     return BACKEND == "jax" or not folder.startswith(BACKEND_FREE)
 
 
+@pytest.fixture(autouse=True)
+def memory_of_other_tests():
+    """Or a process of TensorFlow's grows to 13 GB."""
+    if BACKEND != "tensorflow":
+        yield
+        return
+    from keras_mmfusion.evaluation.memory import traces_freed
+
+    with traces_freed():
+        yield
+
+
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:

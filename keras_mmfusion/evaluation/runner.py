@@ -1,6 +1,5 @@
 """The sealed runner: choices on validation, the test split opened once."""
 
-import gc
 import os
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ import numpy as np
 from keras_mmfusion.data import MultimodalDataset, Split
 from keras_mmfusion.evaluation import files, report
 from keras_mmfusion.evaluation.fingerprint import differences
+from keras_mmfusion.evaluation.memory import traces_freed
 from keras_mmfusion.evaluation.result import RESULT, Result, SeedRun, seed_run
 from keras_mmfusion.evaluation.scoring import Array, Metric
 from keras_mmfusion.evaluation.study import (
@@ -196,7 +196,8 @@ def _train_all(study: Study, train: Split | None, valid: Split | None) -> None:
         if path.exists():
             study.say(f"{label}: finished before, kept")
             continue
-        _train_one(study, path, build, seed, train, valid, label)
+        with traces_freed():
+            _train_one(study, path, build, seed, train, valid, label)
         trained += 1
         left = (time.monotonic() - start) / trained * (len(todo) - done - 1)
         study.say(
@@ -239,9 +240,6 @@ def _train_one(
         "history": found.history,
     }
     files.write_json(path, record)
-    # Models are cycles of objects; the next one needs the memory.
-    del model
-    gc.collect()
 
 
 def _seal(study: Study) -> dict[str, Any]:
@@ -304,9 +302,10 @@ def _open(
     runs: dict[str, tuple[SeedRun, ...]] = {}
     for model, entry in sealed["models"].items():
         build = study.models[model][entry["candidate"]]
-        guesses[model], runs[model] = _predict(
-            study, model, entry, build, dataset, test
-        )
+        with traces_freed():
+            guesses[model], runs[model] = _predict(
+                study, model, entry, build, dataset, test
+            )
     times = {"sealed": sealed["sealed"], "test opened": opened}
     return report.assemble(
         study, dataset, test, sealed, name, guesses, runs, times
