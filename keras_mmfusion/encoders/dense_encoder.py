@@ -67,7 +67,7 @@ class DenseEncoder(Encoder):
                 width,
                 activation="relu",
                 dropout=dropout,
-                seed=part_seed(seed, i),
+                seed=part_seed(seed, f"{name}_dense{i}"),
                 batch_norm=batch_norm,
                 name=f"{name}_dense{i}",
             )

@@ -12,6 +12,7 @@ from keras_mmfusion.encoders.encoder_stage import EncoderStage
 from keras_mmfusion.encoders.pooling import max_pool
 from keras_mmfusion.encoders.stretch_frames import StretchFrames, motion_matrix
 from keras_mmfusion.registry import register
+from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
 
 
@@ -99,21 +100,23 @@ class HCNEncoder(Encoder):
                 f"coordinates={coordinates}, features={features}, steps={steps}"
             )
 
-        def seeds(i: int) -> int | None:
-            return None if seed is None else seed + i
+        def own(stage: str) -> int | None:
+            return part_seed(seed, f"{name}_{stage}")
 
         stages: dict[str, keras.layers.Layer] = {
             "resize": StretchFrames(steps, name=f"{name}_resize"),
             "conv4": PositionAndMotion(
-                persons, dropout, seeds(0), name=f"{name}_conv4"
+                persons, dropout, own("conv4"), name=f"{name}_conv4"
             ),
             "conv5": PersonConvolution(
-                128, dropout, seeds(2), name=f"{name}_conv5"
+                128, dropout, own("conv5"), name=f"{name}_conv5"
             ),
             "conv6": PersonConvolution(
-                256, dropout, seeds(3), join=True, name=f"{name}_conv6"
+                256, dropout, own("conv6"), join=True, name=f"{name}_conv6"
             ),
-            "fc7": DenseOutput(features, dropout, seeds(4), name=f"{name}_fc7"),
+            "fc7": DenseOutput(
+                features, dropout, own("fc7"), name=f"{name}_fc7"
+            ),
         }
         shape = (None, persons, joints, coordinates)
         super().__init__(shape, stages, name=name, **kwargs)
@@ -155,11 +158,11 @@ class PositionAndMotion(EncoderStage):
         self.networks = [
             JointNetwork(
                 dropout,
-                None if seed is None else seed + i,
+                part_seed(seed, name),
                 name=name,
                 dtype=self.dtype_policy,
             )
-            for i, name in enumerate(("position", "motion"))
+            for name in ("position", "motion")
         ]
 
     def build(self, input_shape: Shape) -> None:

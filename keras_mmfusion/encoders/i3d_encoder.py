@@ -13,6 +13,7 @@ from keras_mmfusion.encoders.pooling import max_pool
 from keras_mmfusion.layers.clip_normalization import ClipNormalization
 from keras_mmfusion.ops.masking import mask_steps, strided_mask
 from keras_mmfusion.registry import register
+from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
 
 # Channels of the four branches of every Mixed block; the middle two have a
@@ -125,7 +126,12 @@ class I3DEncoder(Encoder):
                 name=f"{name}_{block}",
             )
             stride = stages[block].time_stride
-        stages["pool"] = PairAverage(stride, dropout, seed, name=f"{name}_pool")
+        stages["pool"] = PairAverage(
+            stride,
+            dropout,
+            part_seed(seed, f"{name}_pool"),
+            name=f"{name}_pool",
+        )
         super().__init__(
             (steps, size, size, channels), stages, name=name, **kwargs
         )

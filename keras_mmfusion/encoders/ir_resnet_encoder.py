@@ -14,6 +14,7 @@ from keras_mmfusion.encoders.frame_encoder import (
 )
 from keras_mmfusion.ops.masking import mask_steps
 from keras_mmfusion.registry import register
+from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
 
 
@@ -103,7 +104,10 @@ class IRResNetEncoder(FrameEncoder):
                 count, width, 1 if i == 1 else 2, name=f"{name}_stage{i}"
             )
         stages["embedding"] = Embedding(
-            features, dropout, seed, name=f"{name}_embedding"
+            features,
+            dropout,
+            part_seed(seed, f"{name}_embedding"),
+            name=f"{name}_embedding",
         )
         super().__init__((steps, size, size, 3), stages, name=name, **kwargs)
         self.size = size

@@ -66,7 +66,7 @@ class LSTMEncoder(Encoder):
                 units,
                 return_sequences=i < layers,
                 dropout=dropout,
-                seed=part_seed(seed, i),
+                seed=part_seed(seed, f"{name}_lstm{i}"),
                 name=f"{name}_lstm{i}",
             )
             for i in range(1, layers + 1)

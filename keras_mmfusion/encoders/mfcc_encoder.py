@@ -103,12 +103,12 @@ class MFCCEncoder(Encoder):
             "conv3": PooledConvolution(
                 channels[2],
                 dropouts[0],
-                part_seed(seed, "conv3"),
+                part_seed(seed, f"{name}_conv3"),
                 name=f"{name}_conv3",
             ),
             "flatten": Flatten(
                 dropouts[1],
-                part_seed(seed, "flatten"),
+                part_seed(seed, f"{name}_flatten"),
                 name=f"{name}_flatten",
             ),
         }

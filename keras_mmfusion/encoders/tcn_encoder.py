@@ -15,6 +15,7 @@ from keras_mmfusion.layers.masked_batch_normalization import (
 )
 from keras_mmfusion.ops.masking import mask_steps
 from keras_mmfusion.registry import register
+from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
 
 SLOPE = 0.01  # of every leaky ReLU
@@ -93,7 +94,7 @@ class TCNEncoder(Encoder):
                 2**i,
                 dropout,
                 causal,
-                None if seed is None else seed + i,
+                part_seed(seed, f"{name}_block{i + 1}"),
                 name=f"{name}_block{i + 1}",
             )
             for i, width in enumerate(channels)

@@ -16,6 +16,7 @@ from keras_mmfusion.layers.masked_statistics_pooling import (
 )
 from keras_mmfusion.ops.masking import mask_steps, strided_mask
 from keras_mmfusion.registry import register
+from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
 
 POOLINGS: dict[str, type[keras.layers.Layer]] = {
@@ -103,7 +104,7 @@ class TemporalConvEncoder(Encoder):
                 stride,
                 before,
                 dropout,
-                None if seed is None else seed + i,
+                part_seed(seed, f"{name}_conv{i + 1}"),
                 name=f"{name}_conv{i + 1}",
             )
             before *= stride

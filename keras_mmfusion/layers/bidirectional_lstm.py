@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_mmfusion.layers.lstm import LSTM
 from keras_mmfusion.registry import register
+from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
 
 
@@ -69,7 +70,7 @@ class BidirectionalLSTM(keras.layers.Layer):
         self.backwards = LSTM(
             units,
             return_sequences=True,
-            seed=None if seed is None else seed + 1,
+            seed=part_seed(seed, "backward"),
             name="backward",
             dtype=self.dtype_policy,
         )

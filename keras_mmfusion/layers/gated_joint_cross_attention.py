@@ -26,6 +26,7 @@ from keras_mmfusion.layers.modality_dict import (
 )
 from keras_mmfusion.ops.masking import mask_steps
 from keras_mmfusion.registry import register
+from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Modalities, Shape, Tensor
 
 GATES = ("flat", "hierarchical", None)
@@ -146,8 +147,7 @@ class GatedJointCrossAttention(keras.layers.Layer):
             self.kernel_size,
             self.causal,
             self.modalities,
-            # Equal seeds would drop the same values in every step.
-            None if self.seed is None else self.seed + number,
+            part_seed(self.seed, number),
             dtype=self.dtype_policy,
             name="attention" if self.share_weights else f"attention{number}",
         )

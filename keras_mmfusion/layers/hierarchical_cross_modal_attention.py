@@ -14,6 +14,7 @@ from keras_mmfusion.layers.modality_dict import (
 )
 from keras_mmfusion.layers.modality_reinforcement import ModalityReinforcement
 from keras_mmfusion.registry import register
+from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Modalities, Tensor
 
 LEVELS = ("mixed", "coarse", "fine")
@@ -115,7 +116,7 @@ class HierarchicalCrossModalAttention(keras.layers.Layer):
                     self.num_heads,
                     self.rate,
                     self.residual_dropout,
-                    None if self.seed is None else self.seed + len(self.units),
+                    part_seed(self.seed, name),
                     name=name,
                     dtype=self.dtype_policy,
                 )

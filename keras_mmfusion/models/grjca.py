@@ -30,7 +30,6 @@ from keras_mmfusion.models.step_labels import (
     check_step_labels,
 )
 from keras_mmfusion.ops.masking import any_mask
-from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape
 
 # Names that no modality can have.
@@ -228,7 +227,7 @@ class GRJCA(FusionModel):
                 causal,
                 shape[0],
                 name=m,
-                seed=part_seed(seed, m),
+                seed=seed,
             )
         return cls(encoders, causal=causal, seed=seed, **arguments)
 

@@ -1,7 +1,6 @@
 """The network of MEA, from inputs to prediction, as in the paper's Fig. 1."""
 
-from collections.abc import Iterator, Mapping
-from itertools import count
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -21,6 +20,7 @@ from keras_mmfusion.layers.feed_forward import Perceptron, gelu
 from keras_mmfusion.layers.last_valid_step import LastValidStep
 from keras_mmfusion.layers.vector_fusion import VectorFusion
 from keras_mmfusion.models.mea_settings import MEASettings
+from keras_mmfusion.seeds import part_seed
 
 Tensors = dict[str, Any]
 
@@ -83,9 +83,6 @@ class MEAGraph:
         self.layers = layers
         self.explaining = layers is not None
         self.seen: dict[str, dict[str, Any]] = {}
-        self.seeds: Iterator[int | None] = (
-            None if s.seed is None else s.seed + 100 * i for i in count()
-        )
         self.inputs = {
             m: keras.Input(s.shapes[m], name=m) for m in s.modalities
         }
@@ -145,7 +142,7 @@ class MEAGraph:
         x = self._layer(
             keras.layers.Dropout,
             s.input_dropout,
-            seed=next(self.seeds),
+            seed=part_seed(s.seed, f"{m}_drop"),
             name=f"{m}_drop",
         )(x)
         lstm = self._layer(BidirectionalLSTM, s.width // 2, name=f"{m}_lstm")
@@ -168,7 +165,7 @@ class MEAGraph:
                     chain=s.chain or "logits",
                     dropout=s.attention_dropout,
                     residual_dropout=s.residual_dropout,
-                    seed=next(self.seeds),
+                    seed=part_seed(s.seed, f"exclusive{i}_{m}"),
                     name=f"exclusive{i}_{m}",
                 )
                 sequences[m], handed_on, *seen = attention(
@@ -202,7 +199,7 @@ class MEAGraph:
                 dropout=s.attention_dropout,
                 residual_dropout=s.residual_dropout,
                 modalities=s.modalities,
-                seed=next(self.seeds),
+                seed=part_seed(s.seed, f"agnostic{i}"),
                 name=f"agnostic{i}",
             )
             sources = self.low if s.low_level_sources else sequences
@@ -278,7 +275,7 @@ class MEAGraph:
         x = self._layer(
             keras.layers.Dropout,
             s.head_dropout,
-            seed=next(self.seeds),
+            seed=part_seed(s.seed, "head_drop"),
             name="head_drop",
         )(x)
         # A bfloat16 output would have steps of 1/128.

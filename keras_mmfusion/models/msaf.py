@@ -20,7 +20,6 @@ from keras_mmfusion.models.encoder_dict import (
 )
 from keras_mmfusion.models.modality_outputs import ModalityOutputs
 from keras_mmfusion.models.msaf_graph import head, layer_names, run_fused
-from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape
 
 
@@ -193,7 +192,7 @@ class MSAF(ModalityOutputs):
                 units=widths[m],
                 dropout=dropout,
                 name=m,
-                seed=part_seed(seed, m),
+                seed=seed,
             )
         fusion = {
             "after": {m: next(iter(e.stages)) for m, e in encoders.items()},

@@ -1,6 +1,9 @@
+from inspect import signature
+
 import numpy as np
 import pytest
 
+from keras_mmfusion import encoders
 from keras_mmfusion.encoders import DenseEncoder, LSTMEncoder
 from tests.backend import numpy_of
 
@@ -65,3 +68,38 @@ def test_dense_layers_may_have_widths_of_their_own():
     ]
     with pytest.raises(ValueError, match="at least 1"):
         DenseEncoder(3, [])
+
+
+TWINS = {
+    "DenseEncoder": lambda c, n: c(3, 4, layers=2, dropout=0.5, seed=0, name=n),
+    "HCNEncoder": lambda c, n: c(steps=8, features=4, seed=0, name=n),
+    "I3DEncoder": None,  # It has one dropout, and takes long to build.
+    "IRResNetEncoder": None,
+    "LSTMEncoder": lambda c, n: c(3, 4, layers=2, dropout=0.5, seed=0, name=n),
+    "MFCCEncoder": lambda c, n: c(seed=0, name=n),
+    "TCNEncoder": lambda c, n: c(3, [4, 4], dropout=0.5, seed=0, name=n),
+    "TemporalConvEncoder": lambda c, n: c(
+        3, [4, 4], dropout=0.5, seed=0, name=n
+    ),
+}
+
+
+@pytest.mark.once("torch")
+def test_twins_of_one_seed_drop_each_their_own():
+    takers = {
+        name
+        for name in encoders.__all__
+        if "seed" in signature(getattr(encoders, name)).parameters
+    }
+    assert takers == set(TWINS)
+    for name, make in TWINS.items():
+        if make is None:
+            continue
+        states = [
+            int(numpy_of(v)[0])
+            for twin in ("left", "right")
+            for v in make(getattr(encoders, name), twin).variables
+            if v.name == "seed_generator_state"
+        ]
+        assert len(states) > 1, name
+        assert len(set(states)) == len(states), name
