@@ -58,7 +58,8 @@ def in_process(case: str, side: str, tiny: bool) -> str:
         },
     )
     if done.returncode:
-        return done.stderr.strip().splitlines()[-1][:200] + " | | |"
+        said = done.stderr.strip().splitlines() or ["ended by a signal"]
+        return said[-1][:200] + " | | |"
     found = json.loads(done.stdout.splitlines()[-1])
     return (
         f"{found['train']:.2f} | {found['infer']:.2f} | {found['peak']:.0f} "

@@ -1,7 +1,7 @@
 """What all fusion models share: inputs by name, presets, a default compile."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,8 @@ class FusionModel(keras.Model):
         self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
     ) -> Any:
         self._check(x, y)
-        given = _by_name(super().fit, x, y, *args, **kwargs)
+        keras_fit = inspect.signature(super().fit)
+        given = keras_fit.bind(x, y, *args, **kwargs).arguments
         refuse_class_weight(given.get("class_weight"), self.outputs)
         validation = given.get("validation_data")
         if isinstance(validation, tuple | list):
@@ -109,13 +110,19 @@ class FusionModel(keras.Model):
         return super().predict(x, *args, **kwargs)
 
     def train_on_batch(
-        self, x: Any, y: Any = None, *args: Any, **kwargs: Any
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
     ) -> Any:
         self._check(x, y)
-        given = _by_name(super().train_on_batch, x, y, *args, **kwargs)
-        refuse_class_weight(given.get("class_weight"), self.outputs)
+        refuse_class_weight(class_weight, self.outputs)
         self._build_optimizer()
-        return super().train_on_batch(x, y, *args, **kwargs)
+        return super().train_on_batch(
+            x, y, sample_weight, class_weight, return_dict
+        )
 
     def test_on_batch(
         self, x: Any, y: Any = None, *args: Any, **kwargs: Any
@@ -310,10 +317,3 @@ class FusionModel(keras.Model):
         cls, config: dict[str, Any], custom_objects: Any = None
     ) -> Any:
         return cls(**config)
-
-
-def _by_name(
-    function: Callable[..., Any], *args: Any, **kwargs: Any
-) -> dict[str, Any]:
-    """The arguments of a call by their names."""
-    return inspect.signature(function).bind(*args, **kwargs).arguments

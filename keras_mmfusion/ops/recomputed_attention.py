@@ -53,7 +53,9 @@ def recomputed_attention(
         A = softmax(mix P + (1 - mix) softmax(S))         mixing="paper"
         A = softmax(mix P + (1 - mix) S)                  mixing="logits"
 
-    Softmax is in float32, over valid keys. Has a first derivative only.
+    Softmax is in float32, over valid keys. Has a first derivative only. On a
+    GPU under PyTorch `fused_attention` does it where no map is predicted; its
+    dropout does not come from `seed`.
 
     Args:
         query: Q, scaled, (B, K, d_k, T): steps last, for products of long
@@ -70,13 +72,13 @@ def recomputed_attention(
     Returns:
         (B, K, d_v, T).
     """
-    can_fuse = keras.backend.backend() == "torch" and not on_cpu(query)
-    if predicted is None and can_fuse:
+    cpu = on_cpu(query)
+    if predicted is None and keras.backend.backend() == "torch" and not cpu:
         return fused_attention(query, key, value, key_mask, rate)
     batch, heads = ops.shape(query)[0], query.shape[1]
     steps, keys = ops.shape(query)[3], ops.shape(key)[3]
     maps = batch * heads
-    chunk = CHUNK if on_cpu(query) else GPU_CHUNK
+    chunk = CHUNK if cpu else GPU_CHUNK
     # Rounded up: also where lengths are tensors, it is one map at least.
     size = (chunk + steps * keys - 1) // (steps * keys)
     rule = _Rule(rate, mix, mixing)
