@@ -363,7 +363,7 @@ def test_unit_length_of_zero_is_zero_with_zero_gradient():
 
 def test_training_drops_differently_in_every_step():
     layer = make(dropout=0.5, seed=3)
-    assert [a.seed for a in layer.attention] == [4, 5]
+    assert len({a.seed for a in layer.attention}) == len(layer.attention)
     y, z = (call(layer, features(), training=t) for t in (False, True))
     assert np.abs(joined(y) - joined(z)).max() > 1e-3
 
