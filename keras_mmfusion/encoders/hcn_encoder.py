@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_mmfusion.encoders.encoder import Encoder
 from keras_mmfusion.encoders.encoder_stage import EncoderStage
+from keras_mmfusion.encoders.flat_glorot_uniform import FlatGlorotUniform
 from keras_mmfusion.encoders.pooling import max_pool
 from keras_mmfusion.encoders.stretch_frames import StretchFrames, motion_matrix
 from keras_mmfusion.registry import register
@@ -333,6 +334,7 @@ def _conv(
         padding="same",
         data_format="channels_last",
         activation=activation,
+        kernel_initializer=FlatGlorotUniform(),
         name=name,
         dtype=policy,
     )

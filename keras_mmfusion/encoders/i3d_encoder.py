@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_mmfusion.encoders.encoder import Encoder
 from keras_mmfusion.encoders.encoder_stage import EncoderStage
+from keras_mmfusion.encoders.flat_glorot_uniform import FlatGlorotUniform
 from keras_mmfusion.encoders.padded_conv3d import PaddedConv3D
 from keras_mmfusion.encoders.pooling import max_pool
 from keras_mmfusion.layers.clip_normalization import ClipNormalization
@@ -190,6 +191,7 @@ class ConvolutionUnit(EncoderStage):
             padding="same",
             data_format="channels_last",
             use_bias=False,
+            kernel_initializer=FlatGlorotUniform(),
             name="conv",
             dtype=self.dtype_policy,
         )

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_mmfusion.encoders.flat_glorot_uniform import FlatGlorotUniform
 from keras_mmfusion.encoders.frame_encoder import (
     FrameEncoder,
     FrameLayer,
@@ -299,7 +300,13 @@ def _conv(
     filters: int, size: int, stride: int, name: str, policy: Any
 ) -> keras.layers.Conv2D:
     return keras.layers.Conv2D(
-        filters, size, stride, use_bias=False, name=name, dtype=policy
+        filters,
+        size,
+        stride,
+        use_bias=False,
+        kernel_initializer=FlatGlorotUniform(),
+        name=name,
+        dtype=policy,
     )
 
 

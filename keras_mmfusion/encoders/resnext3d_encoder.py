@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_mmfusion.encoders.encoder import Encoder
 from keras_mmfusion.encoders.encoder_stage import EncoderStage
+from keras_mmfusion.encoders.flat_glorot_uniform import FlatGlorotUniform
 from keras_mmfusion.encoders.pooling import max_pool
 from keras_mmfusion.layers import MaskedAveragePooling
 from keras_mmfusion.layers.clip_normalization import ClipNormalization
@@ -147,6 +148,7 @@ class Stem(EncoderStage):
             7,
             strides=(1, 2, 2),
             use_bias=False,
+            kernel_initializer=FlatGlorotUniform(),
             name="conv",
             dtype=self.dtype_policy,
         )
@@ -257,6 +259,7 @@ class Block(keras.layers.Layer):
             padding="same",
             groups=groups,
             use_bias=False,
+            kernel_initializer=FlatGlorotUniform(),
             name="conv2",
             dtype=policy,
         )

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_mmfusion.encoders.flat_glorot_uniform import FlatGlorotUniform
 from keras_mmfusion.encoders.frame_encoder import FrameEncoder, FrameLayer
 from keras_mmfusion.ops.masking import mask_steps
 from keras_mmfusion.registry import register
@@ -121,6 +122,7 @@ class ConvolutionStage(FrameLayer):
                 3,
                 padding="same",
                 activation="relu",
+                kernel_initializer=FlatGlorotUniform(),
                 name=f"conv{i}",
                 dtype=self.dtype_policy,
             )
