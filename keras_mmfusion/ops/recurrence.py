@@ -148,3 +148,11 @@ def _torch_lstm(
         batch_first=True,
     )
     return outputs
+
+
+if keras.backend.backend() == "torch":
+    import torch
+
+    # Within a compiled training step a CPU's kernel returns what PyTorch's
+    # compiler does not expect, and fails.
+    _torch_lstm = torch.compiler.disable(_torch_lstm)

@@ -78,3 +78,15 @@ def test_dropout_hides_a_feature_in_all_steps():
 def test_units_below_one_are_refused():
     with pytest.raises(ValueError, match="units"):
         LSTM(0)
+
+
+def test_trains_within_a_compiled_step():
+    """PyTorch's compiler and its LSTM of a CPU do not get along."""
+    outputs = []
+    for compiled in (False, True):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((6, 3)), LSTM(5, seed=1)])
+        model.compile("sgd", "mse", jit_compile=compiled)
+        model.fit(X, np.ones((4, 5)), epochs=2, verbose=0)
+        outputs.append(model.predict(X, verbose=0))
+    np.testing.assert_allclose(*outputs, rtol=1e-4, atol=1e-6)
