@@ -24,7 +24,7 @@ CASES = {
         width=8,
         latent=8,
         num_heads=2,
-        exclusive_layers=1,
+        exclusive_layers=2,
         agnostic_layers=1,
         levels=["mixed"],
         seed=0,
@@ -269,3 +269,24 @@ def test_rows_of_shares_need_a_loss_for_them(make):
     name = "task_loss" if "task_loss" in found else "loss"
     assert found[name] == pytest.approx(expected, rel=1e-5)
     model.fit(Split(x, labels=y).batches(4), verbose=0)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="Keras' way under PyTorch only"
+)
+def test_fit_finds_shapes_without_computing(model, monkeypatch):
+    """Else Keras computes a batch before the first step, with every map."""
+    called = []
+    true_call = type(model).call
+
+    def call(self, inputs, *args, **kwargs):
+        called.append(next(iter(inputs.values())).device.type)
+        return true_call(self, inputs, *args, **kwargs)
+
+    monkeypatch.setattr(type(model), "call", call)
+    x = {
+        m: keras.KerasTensor(v.shape, "float32")
+        for m, v in batch(model).items()
+    }
+    keras.src.backend.compute_output_spec(model, x, training=False)
+    assert set(called) == {"meta"}

@@ -133,7 +133,7 @@ class HCNEncoder(Encoder):
         """All steps that a stage gives, or none if the skeleton is missing."""
         present = ops.any(mask, axis=1, keepdims=True)
         stride = {"conv4": 4, "conv5": 8, "conv6": 16}.get(stage, 1)
-        return ops.repeat(present, -(-self.steps // stride), axis=1)
+        return ops.tile(present, (1, -(-self.steps // stride)))
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -108,8 +108,8 @@ class DecoupledGraphFusion(keras.layers.Layer):
     ) -> Any:
         messages = self.node(ops.stack(as_list(inputs, self.order), axis=1))
         count = len(self.order)
-        receiver = ops.repeat(messages[:, :, None], count, axis=2)
-        sender = ops.repeat(messages[:, None], count, axis=1)
+        receiver = ops.tile(messages[:, :, None], (1, 1, count, 1))
+        sender = ops.tile(messages[:, None], (1, count, 1, 1))
         scores = self.edge(ops.concatenate([receiver, sender], axis=-1))
         xi = softmax_over_present(
             scores[..., 0], self._edges(messages, as_list(mask, self.order))

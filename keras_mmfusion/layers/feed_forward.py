@@ -4,17 +4,16 @@ from typing import Any
 
 import keras
 
+from keras_mmfusion.layers.layer_norm import LayerNorm
 from keras_mmfusion.types import Shape, Tensor
 
 # Keras' own default of 1e-3 is visible in the results.
 NORM_EPSILON = 1e-5
 
 
-def layer_norm(name: str, policy: Any) -> keras.layers.LayerNormalization:
+def layer_norm(name: str, policy: Any) -> LayerNorm:
     """Layer normalisation over the channels with the small epsilon."""
-    return keras.layers.LayerNormalization(
-        epsilon=NORM_EPSILON, name=name, dtype=policy
-    )
+    return LayerNorm(epsilon=NORM_EPSILON, name=name, dtype=policy)
 
 
 class Perceptron(keras.layers.Layer):

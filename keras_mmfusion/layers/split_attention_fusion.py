@@ -247,7 +247,7 @@ class SplitAttentionFusion(keras.layers.Layer):
         """λ + (1 - λ) a, float32 (B, S, N, C); softmax over the blocks."""
         logits = ops.cast(self.attention(joint), "float32")
         present = [
-            ops.repeat(ops.any(s, axis=1)[..., None], n, axis=-1)
+            ops.tile(ops.any(s, axis=1)[..., None], (1, 1, n))
             for s, n in zip(steps, self.blocks, strict=True)
             if s is not None
         ]

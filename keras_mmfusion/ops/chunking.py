@@ -34,8 +34,10 @@ def in_chunks(
     size = (rows + count - 1) // count
 
     def cut(x: Tensor) -> Tensor:
-        rest = [[0, 0]] * (len(x.shape) - 1)
-        x = ops.pad(x, [[0, count * size - rows], *rest])
+        missing = count * size - rows
+        if not isinstance(missing, int) or missing:
+            rest = [[0, 0]] * (len(x.shape) - 1)
+            x = ops.pad(x, [[0, missing], *rest])
         return ops.reshape(x, (count, size, *ops.shape(x)[1:]))
 
     def join(y: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ def convolved_products(
     one = ops.ones((batch, 1, 1, keys), key.dtype)
     predicted_query = ops.concatenate([predicted_query, b], axis=2)
     predicted_key = ops.concatenate([predicted_key, one], axis=2)
-    return predicted_query, ops.repeat(predicted_key, heads, axis=1)
+    return predicted_query, ops.tile(predicted_key, (1, heads, 1, 1))
 
 
 def _neighbours(x: Tensor) -> Tensor:
