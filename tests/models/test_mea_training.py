@@ -109,3 +109,40 @@ def test_every_dropout_drops_in_training_and_in_training_alone():
     assert draws() == [0] * len(states)
     model.train_on_batch(X, y)
     assert draws() == [1] * len(states)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="counts what PyTorch keeps"
+)
+def test_half_precision_keeps_about_half():
+    """All tensors that a training step keeps for its gradient, in bytes."""
+    import torch
+
+    kept = {}
+    shapes = {"text": (50, 300), "audio": (375, 5), "video": (500, 20)}
+    for policy in ("float32", "mixed_bfloat16"):
+        keras.config.set_dtype_policy(policy)
+        try:
+            model = models.MEA(
+                {m: (None, width) for m, (_, width) in shapes.items()},
+                num_heads=8,
+                seed=0,
+            )
+        finally:
+            keras.config.set_dtype_policy("float32")
+        own = {w.value.untyped_storage().data_ptr() for w in model.weights}
+        found = {}
+
+        def note(t, found=found):
+            found[t.untyped_storage().data_ptr()] = t
+            return t
+
+        x = {m: torch.randn(1, *shape) for m, shape in shapes.items()}
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
+            model(x, training=True)
+        kept[policy] = sum(
+            t.untyped_storage().nbytes()
+            for where, t in found.items()
+            if where not in own
+        )
+    assert kept["mixed_bfloat16"] < 0.58 * kept["float32"], kept
