@@ -271,9 +271,7 @@ def test_rows_of_shares_need_a_loss_for_them(make):
     model.fit(Split(x, labels=y).batches(4), verbose=0)
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="Keras' way under PyTorch only"
-)
+@pytest.mark.once("torch")
 def test_fit_finds_shapes_without_computing(model, monkeypatch):
     """Else Keras computes a batch before the first step, with every map."""
     called = []

@@ -20,8 +20,9 @@ class LayerNorm(keras.layers.LayerNormalization):
             # PyTorch's kernel has its float32 values inside.
             import torch
 
-            weights = [ops.cast(w, inputs.dtype) for w in self.weights]
+            gamma = ops.cast(self.gamma, inputs.dtype)
+            beta = ops.cast(self.beta, inputs.dtype)
             return torch.nn.functional.layer_norm(
-                inputs, inputs.shape[-1:], *weights, self.epsilon
+                inputs, inputs.shape[-1:], gamma, beta, self.epsilon
             )
         return keras.remat(super().call)(inputs)

@@ -128,8 +128,6 @@ def _gradients(
 def _torch_lstm(
     x: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor
 ) -> Tensor:
-    import torch
-
     state = x.new_zeros(1, x.shape[0], recurrent_kernel.shape[0])
     parts = (kernel.T, recurrent_kernel.T, bias, torch.zeros_like(bias))
     # On a GPU they must lie in one piece of memory, in this order.

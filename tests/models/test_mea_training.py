@@ -111,9 +111,7 @@ def test_every_dropout_drops_in_training_and_in_training_alone():
     assert draws() == [1] * len(states)
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="counts what PyTorch keeps"
-)
+@pytest.mark.once("torch")
 def test_half_precision_keeps_about_half():
     """All tensors that a training step keeps for its gradient, in bytes."""
     import torch
