@@ -65,7 +65,7 @@ def look_inside(model: mmf.models.MEA, x: dict) -> None:
     print("\nMean weight of each modality in the exclusive branch:")
     print("  ".join(f"{m} {psi.mean():.2f}" for m, psi in weights.items()))
     print("Vectors that the discriminator takes for their own modality")
-    print("(aim: all of the exclusive, one in two, as by chance, of the others):")
+    print("(aim: all of the exclusive, of the others half, as by chance):")
     for branch, counts in seen["confusion"].items():
         print(f"  {branch}: {counts.trace() / counts.sum():.0%}")
     OUT.mkdir(exist_ok=True)
