@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.ops.grouped_convolution import grouped_convolution
 from keras_mmfusion.types import Tensor
 
 
@@ -14,13 +15,7 @@ class PaddedConv3D(keras.layers.Conv3D):
     """
 
     def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
-        around = [self.kernel_size[0] // 2] * 2
-        if any(around):
-            inputs = ops.pad(inputs, [[0, 0], around, around, around, [0, 0]])
-        return ops.conv(
-            inputs,
-            kernel,
-            strides=self.strides[0],
-            padding="valid",
-            data_format="channels_last",
-        )
+        around = [[size // 2] * 2 for size in self.kernel_size]
+        if max(self.kernel_size) > 1:
+            inputs = ops.pad(inputs, [[0, 0], *around, [0, 0]])
+        return grouped_convolution(inputs, kernel, self.groups, self.strides)

@@ -9,10 +9,10 @@ from keras import ops
 from keras_mmfusion.encoders.encoder import Encoder
 from keras_mmfusion.encoders.encoder_stage import EncoderStage
 from keras_mmfusion.encoders.flat_glorot_uniform import FlatGlorotUniform
+from keras_mmfusion.encoders.padded_conv3d import PaddedConv3D
 from keras_mmfusion.encoders.pooling import max_pool
 from keras_mmfusion.layers import MaskedAveragePooling
 from keras_mmfusion.layers.clip_normalization import ClipNormalization
-from keras_mmfusion.ops.grouped_convolution import grouped_convolution
 from keras_mmfusion.ops.masking import mask_steps, strided_mask
 from keras_mmfusion.registry import register
 from keras_mmfusion.types import Shape, Tensor
@@ -143,10 +143,11 @@ class Stem(EncoderStage):
     def __init__(self, width: int, relu: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.relu = relu
-        self.conv = keras.layers.Conv3D(
+        self.conv = PaddedConv3D(
             width,
             7,
             strides=(1, 2, 2),
+            padding="same",
             use_bias=False,
             kernel_initializer=FlatGlorotUniform(),
             name="conv",
@@ -165,7 +166,7 @@ class Stem(EncoderStage):
         mask: Tensor | None = None,
         training: bool | None = None,
     ) -> Tensor:
-        x = self.conv(_pad(inputs, 3))
+        x = self.conv(inputs)
         x = self.norm(x, training=training, mask=mask)
         if self.relu:
             x = ops.relu(x)
@@ -252,7 +253,7 @@ class Block(keras.layers.Layer):
         self.outputs = width * EXPANSION
         self.conv1 = PointConv(width, "conv1", policy)
         self.norm1 = ClipNormalization(name="norm1", dtype=policy)
-        self.conv2 = GroupedConv3D(
+        self.conv2 = PaddedConv3D(
             width,
             3,
             strides=stride,
@@ -326,15 +327,6 @@ class PointConv(keras.layers.Dense):
         return ops.reshape(super().call(points), (*sizes, self.units))
 
 
-class GroupedConv3D(keras.layers.Conv3D):
-    """Grouped 3x3x3 convolution with one zero around, fast on all backends."""
-
-    def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
-        return grouped_convolution(
-            _pad(inputs, 1), kernel, self.groups, self.strides[0]
-        )
-
-
 class Pool(EncoderStage):
     """Mean over the valid steps and over space."""
 
@@ -353,12 +345,6 @@ class Pool(EncoderStage):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], input_shape[-1])
-
-
-def _pad(x: Tensor, size: int) -> Tensor:
-    """Zeros on every side: Keras' "same" pads strides on one side only."""
-    around = [size, size]
-    return ops.pad(x, [[0, 0], around, around, around, [0, 0]])
 
 
 def _halved(size: int | None) -> int | None:

@@ -10,6 +10,7 @@ import math
 import keras
 from keras import ops
 
+from keras_mmfusion.ops.volume_convolution import volume_convolution
 from keras_mmfusion.types import Tensor
 
 # Ordinary convolutions that stand for a grouped one: more of them multiply by
@@ -19,7 +20,10 @@ CHANNELS_OF_PART = 16
 
 
 def grouped_convolution(
-    x: Tensor, kernel: Tensor, groups: int, stride: int = 1
+    x: Tensor,
+    kernel: Tensor,
+    groups: int,
+    strides: tuple[int, int, int] = (1, 1, 1),
 ) -> Tensor:
     """Convolves every group of channels with its own kernels, unpadded.
 
@@ -27,30 +31,23 @@ def grouped_convolution(
         x: (B, T, H, W, C).
         kernel: (k, k, k, C / groups, outputs), outputs in runs of groups.
         groups: Number of groups.
-        stride: Stride of all three axes.
+        strides: Of time, height and width.
 
     Returns:
         (B, T', H', W', outputs).
     """
-    if keras.backend.backend() == "torch":
-        return _convolution(x, kernel, stride)
+    if groups == 1 or keras.backend.backend() == "torch":
+        return volume_convolution(x, kernel, strides)
     parts = max(min(x.shape[-1] // CHANNELS_OF_PART, MOST_PARTS), 1)
     parts = math.gcd(groups, parts)
     kernels = ops.split(_block_diagonal(kernel, groups, parts), parts, axis=-1)
     xs = ops.split(x, parts, axis=-1)
     return ops.concatenate(
-        [_convolution(p, k, stride) for p, k in zip(xs, kernels, strict=True)],
+        [
+            volume_convolution(p, k, strides)
+            for p, k in zip(xs, kernels, strict=True)
+        ],
         axis=-1,
-    )
-
-
-def _convolution(x: Tensor, kernel: Tensor, stride: int) -> Tensor:
-    return ops.conv(
-        x,
-        kernel,
-        strides=stride,
-        padding="valid",
-        data_format="channels_last",
     )
 
 

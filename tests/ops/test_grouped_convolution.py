@@ -35,7 +35,7 @@ def test_equals_the_definition(channels, outputs, groups, stride):
     x = rng.normal(size=(2, 4, 5, 3, channels)).astype("float32")
     kernel = rng.normal(size=(3, 3, 3, channels // groups, outputs))
     kernel = kernel.astype("float32")
-    y = numpy_of(grouped_convolution(x, kernel, groups, stride))
+    y = numpy_of(grouped_convolution(x, kernel, groups, (stride,) * 3))
     assert relative_error(y, expected(x, kernel, groups, stride)) < 1e-5
 
 
