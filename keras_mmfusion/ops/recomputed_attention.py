@@ -32,7 +32,9 @@ def few_maps(query: Tensor, key: Tensor) -> bool:
     """
     batch, heads, _, steps = ops.shape(query)
     size = batch * heads * steps * ops.shape(key)[3]
-    return isinstance(size, int) and size <= CHUNK
+    # PyTorch calls every operation by itself, and to make maps again is many.
+    limit = 8 * CHUNK if keras.backend.backend() == "torch" else CHUNK
+    return isinstance(size, int) and size <= limit
 
 
 def recomputed_attention(
