@@ -34,8 +34,8 @@ class ModalityReinforcement(keras.layers.Layer):
 
     with queries Q from LN(t), keys K and values V from LN'(s), and F two
     dense layers, 4 d wide in between, with GeLU. Source and target may have
-    different lengths. Without a valid source step, y = LN(t). In training many
-    maps are not kept: the gradient makes each anew, a few at a time.
+    different lengths. Without a valid source step, y = LN(t). Many maps are
+    not kept: they are made a few at a time, and anew for the gradient.
 
     Args:
         num_heads: Number of heads; must divide d.
@@ -154,10 +154,11 @@ class ModalityReinforcement(keras.layers.Layer):
         )
         attention = None
         keep = return_attention or few_maps(query, key)
-        if training and not keep:
-            seed = self.dropout.seed_generator if self.rate else None
+        if not keep:
+            rate = self.rate if training else 0
+            seed = self.dropout.seed_generator if rate else None
             context = recomputed_attention(
-                query, key, value, source_mask, self.rate, seed
+                query, key, value, source_mask, rate, seed
             )
         else:
             attention = masked_softmax(products(query, key), source_mask)

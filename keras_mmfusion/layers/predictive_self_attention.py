@@ -52,8 +52,8 @@ class PredictiveSelfAttention(keras.layers.Layer):
         chain: What L is: "logits", S of the layer before, or "mixed", what
             its outer softmax was taken of. Only "mixed" keeps maps in memory:
             S is handed on as Q and K, the convolution of their product is a
-            product again, and in training many maps are not kept but made
-            anew for the gradient, a few at a time.
+            product again, and many maps are not kept but made a few at a
+            time, and anew for the gradient.
         dropout: Rate of dropout on the map A.
         residual_dropout: Rate of dropout on A V W_o and on F.
         seed: Integer seed of the dropouts, or `None`.
@@ -199,8 +199,8 @@ class PredictiveSelfAttention(keras.layers.Layer):
         ]
         seen: dict[str, Tensor] = {}
         keep = return_attention or self.chain == "mixed" or few_maps(*parts[:2])
-        if training and not keep:
-            context = self._recomputed(parts, previous, mask)
+        if not keep:
+            context = self._recomputed(parts, previous, mask, training)
         else:
             context, maps, seen = self._attended(
                 parts, previous, mask, training
@@ -215,17 +215,22 @@ class PredictiveSelfAttention(keras.layers.Layer):
         return output, handed_on, seen
 
     def _recomputed(
-        self, parts: list[Tensor], previous: Tensor | None, mask: Tensor | None
+        self,
+        parts: list[Tensor],
+        previous: Tensor | None,
+        mask: Tensor | None,
+        training: bool | None,
     ) -> Tensor:
-        """A V in training, where keeping maps would need much memory."""
+        """A V where keeping maps would need much memory."""
         query, key, value = parts
+        rate = self.rate if training else 0.0
         return recomputed_attention(
             query,
             key,
             value,
             mask,
-            self.rate,
-            self.dropout.seed_generator if self.rate else None,
+            rate,
+            self.dropout.seed_generator if rate else None,
             None if previous is None else self._factors(previous),
             self.mix,
             self.mixing,

@@ -35,16 +35,16 @@ class MEA(FusionModel):
     the spread of both fused vectors are in the logs. The discriminators are
     used by `fit` and `evaluate` alone, never by `predict` or in an export.
 
-    Memory: in training no attention map is kept, unless `chain="mixed"`, so
-    what a step needs grows with batch and lengths, not with their squares.
+    Memory: no large attention map is kept, unless `chain="mixed"`: what a step
+    needs grows with batch and lengths, not with their squares.
     Measured, 32 clips of 50, 375 and 500 steps with 8 heads take 3.2 GB under
     PyTorch, 5.3 under TensorFlow and 6.0 under JAX, and 64 clips of 50, 500
     and 500 steps with 10 heads 7.8 and 9.0 GB under the first two
     (`benchmarks/README_mea.md`). `mixed_bfloat16` takes 28 % less
     under PyTorch, 21 % under TensorFlow and 12 % under JAX, on a CPU. If that
     is too much, make the batch smaller; disparity is no mean over samples, so
-    accumulating gradients is not the same as a larger batch. `predict` and
-    `explain` hold the maps of a layer, or of all.
+    accumulating gradients is not the same as a larger batch. `explain`
+    holds all maps.
 
     Args:
         shapes: Modality to the shape of one sample, (`None`, features).
