@@ -74,6 +74,9 @@ def case(
 CASES = {
     "mosi": case("mosi", 32),
     "mosi_8": case("mosi", 8),
+    "mosi_8_bfloat16": case(
+        "mosi", 8, plain_too=False, policy="mixed_bfloat16"
+    ),
     "mosi_8_all_maps": case("mosi", 8, plain_too=False, all_maps=True),
     "mosi_bfloat16": case("mosi", 32, plain_too=False, policy="mixed_bfloat16"),
     "mosei": case("mosei", 64, plain_too=False),

@@ -200,3 +200,21 @@ def test_work_grows_linearly_with_the_length(mixing, linear):
         np.testing.assert_allclose(growth, 2, rtol=1e-9)
     else:
         assert (growth > 2.2).all()
+
+
+@pytest.mark.once("torch")
+def test_live_tensors_are_those_that_live():
+    from benchmarks.live_tensors import LiveTensors
+
+    with LiveTensors() as live:
+        first = torch.ones(2**18)
+        del first
+        second = torch.ones(2**17)
+        third = torch.ones(2**16, dtype=torch.bfloat16)
+        view = second[: 2**16]
+        whole = torch.cat([second, view])
+    assert whole.dtype == torch.float32
+    assert third.dtype == torch.bfloat16
+    expected = {"float32": 4 * (2**17 + 2**17 + 2**16), "bfloat16": 2 * 2**16}
+    assert live.peak == sum(expected.values())
+    assert live.peak_by_dtype == expected
