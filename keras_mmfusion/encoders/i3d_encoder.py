@@ -188,7 +188,6 @@ class ConvolutionUnit(EncoderStage):
             filters,
             size,
             stride,
-            padding="same",
             data_format="channels_last",
             use_bias=False,
             kernel_initializer=FlatGlorotUniform(),

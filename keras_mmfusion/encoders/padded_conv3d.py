@@ -1,5 +1,7 @@
 """Convolution over time and space that is right on every device."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -13,6 +15,9 @@ class PaddedConv3D(keras.layers.Conv3D):
     They are written by hand: a CPU's bfloat16 gradient of a kernel that has
     more steps than the clip is partly unwritten if PyTorch 2.13 pads.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, padding="same", **kwargs)
 
     def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
         around = [[size // 2] * 2 for size in self.kernel_size]

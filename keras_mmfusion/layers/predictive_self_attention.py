@@ -247,12 +247,12 @@ class PredictiveSelfAttention(keras.layers.Layer):
         query, key, value = parts
         scores = ops.cast(products(query, key), "float32")
         seen = {"current": masked_softmax(scores, mask)}
-        mixed = scores
+        mixed, seen["used"] = scores, seen["current"]
         if previous is not None:
             seen["predicted"] = self._predicted(previous)
             current = seen["current"] if self.mixing == "paper" else scores
             mixed = self.mix * seen["predicted"] + (1.0 - self.mix) * current
-        seen["used"] = masked_softmax(mixed, mask)
+            seen["used"] = masked_softmax(mixed, mask)
         kept = ops.cast(seen["used"], value.dtype)
         kept = self.dropout(kept, training=training)
         maps = valid_map(ops.cast(mixed, value.dtype), mask, mask)

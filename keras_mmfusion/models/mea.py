@@ -37,7 +37,7 @@ class MEA(FusionModel):
 
     Memory: no large attention map is kept, unless `chain="mixed"`: what a step
     needs grows with batch and lengths, not with their squares.
-    Measured, 32 clips of 50, 375 and 500 steps with 8 heads take 3.2 GB under
+    Measured, 32 clips of 50, 375 and 500 steps with 8 heads take 3.0 GB under
     PyTorch, 5.3 under TensorFlow and 6.0 under JAX, and 64 clips of 50, 500
     and 500 steps with 10 heads 7.8 and 9.0 GB under the first two
     (`benchmarks/README_mea.md`). `mixed_bfloat16` takes 28 % less

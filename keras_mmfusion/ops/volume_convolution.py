@@ -1,7 +1,8 @@
 """3D convolution; a place where code depends on the backend.
 
-XLA runs a 3D convolution on a CPU several times slower than 2D ones, so
-there it is made of those, one for every step of the kernel.
+XLA takes up to five times as long on a CPU for a 3D convolution as for 2D
+ones, and fifty times for the gradients of a strided one. So there it is made
+of those, one for every step of the kernel (`benchmarks/convolution.py`).
 """
 
 import keras

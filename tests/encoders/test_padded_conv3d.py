@@ -14,7 +14,7 @@ def test_bfloat16_gradients_of_few_steps():
     x = rng.normal(size=(4, 2, 7, 7, 64)).astype("float32")
 
     def gradient(dtype: str) -> torch.Tensor:
-        conv = PaddedConv3D(64, 3, padding="same", dtype=dtype)
+        conv = PaddedConv3D(64, 3, dtype=dtype)
         conv.build(x.shape)
         conv.kernel.assign(np.ones(conv.kernel.shape))
         size = int(np.prod(conv.kernel.shape))
