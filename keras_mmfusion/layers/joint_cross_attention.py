@@ -24,6 +24,7 @@ from keras_mmfusion.layers.modality_dict import (
 from keras_mmfusion.layers.temporal_mixing import MIXINGS, TemporalMixing
 from keras_mmfusion.layers.uniform_dropout import UniformDropout
 from keras_mmfusion.ops.masking import any_mask, mask_steps
+from keras_mmfusion.ops.tanh import tanh
 from keras_mmfusion.registry import register
 from keras_mmfusion.types import Modalities, Shape, Tensor
 
@@ -228,7 +229,7 @@ class JointCrossAttention(keras.layers.Layer):
             correlation = self.dropout(correlation, training=training)
             product = "btc,btce->bte" if self.causal else "btc,bce->bte"
             hidden = ops.einsum(product, self.value[i](x), correlation)
-            added = self.attention_output[i](ops.relu(ops.tanh(hidden)))
+            added = self.attention_output[i](ops.relu(tanh(hidden)))
             added = self.dropout(added, training=training)
             outputs.append(mask_steps(x + added, mask))
         return outputs, attention, after
@@ -246,7 +247,7 @@ class JointCrossAttention(keras.layers.Layer):
             count = ops.sum(ops.cast(mask, "float32"), axis=1)
             scale = root / ops.maximum(count, 1)
             key = key * ops.cast(scale[:, None, None], key.dtype)
-        return ops.tanh(ops.einsum("btc,bte->bce", key, joint))
+        return tanh(ops.einsum("btc,bte->bce", key, joint))
 
     def compute_mask(self, inputs: Modalities, mask: Any = None) -> Any:
         return mask
@@ -305,7 +306,7 @@ def _causal_correlation(
         sums = sums + state[f"correlation_{modality}"][:, None]
         counts = counts + state[f"count_{modality}"][:, None]
     scale = math.sqrt(joint.shape[-1]) / ops.maximum(counts, 1)
-    correlation = ops.tanh(sums * scale[..., None, None])
+    correlation = tanh(sums * scale[..., None, None])
     carried = {
         f"correlation_{modality}": sums[:, -1],
         f"count_{modality}": counts[:, -1],

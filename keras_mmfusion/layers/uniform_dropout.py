@@ -12,7 +12,7 @@ class UniformDropout(keras.layers.Dropout):
     """Keras' layer: every value is 0, or x / (1 - rate).
 
     On a CPU it takes about a third of the time of Keras' under PyTorch, 8
-    against 29 ms for 12 x 300 x 384 (`benchmarks/dropout.py`).
+    against 29 ms for 12 x 300 x 384 (`benchmarks/elementwise.py`).
     """
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Any:

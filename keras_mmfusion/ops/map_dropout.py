@@ -3,7 +3,7 @@
 A map that is not kept for the gradient needs the same mask twice. Here an
 element's fate is a hash of its map's seed, its row and its column, so any part
 of a mask can be made at any time, alike under every backend, and at no more
-cost than by the backends' own generators (`benchmarks/dropout.py`).
+cost than by the backends' own generators (`benchmarks/elementwise.py`).
 """
 
 from keras import ops

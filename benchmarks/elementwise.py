@@ -1,10 +1,10 @@
-"""Keras' dropout beside ours, one call in training.
+"""Keras' dropout in training and its tanh beside ours, one call.
 
-    KERAS_BACKEND=torch OMP_NUM_THREADS=1 python benchmarks/dropout.py
+    KERAS_BACKEND=torch OMP_NUM_THREADS=1 python benchmarks/elementwise.py
 
-`UniformDropout` of GRJCA at 12 x 300 x 384, and the masks of attention maps
-that are hashes, of 64 maps of 375 x 500 as `MEA` draws them. Medians of
-processor time that take turns; compare ratios within one run only.
+`UniformDropout` and `tanh` of GRJCA at 12 x 300 x 384, and the masks of
+attention maps that are hashes, of 64 maps of 375 x 500 as `MEA` draws them.
+Medians of processor time that take turns; compare ratios within one run only.
 """
 
 import statistics
@@ -18,6 +18,7 @@ from keras import ops
 
 from keras_mmfusion.layers.uniform_dropout import UniformDropout
 from keras_mmfusion.ops.map_dropout import kept, map_seeds
+from keras_mmfusion.ops.tanh import tanh
 
 RATE, ROUNDS = 0.6, 15
 SHAPE, MAPS = (12, 300, 384), (64, 375, 500)
@@ -43,6 +44,8 @@ def jobs() -> dict[str, Callable[[], Any]]:
     layer = keras.layers.Dropout(RATE, seed=0)
     found["maps, Keras"] = lambda: layer(maps, training=True)
     found["maps, hash"] = lambda: hashed(maps, state)
+    found["tanh, Keras"] = lambda: ops.tanh(x)
+    found["tanh, ours"] = lambda: tanh(x)
     return found
 
 
