@@ -47,8 +47,9 @@ def valid_steps(x: Tensor) -> Tensor:
 
 def last_valid_step(mask: Tensor) -> Tensor:
     """One-hot position of the last valid step of (B, T); zero if none is."""
-    ahead = ops.pad(mask[:, 1:], [[0, 0], [0, 1]], constant_values=False)
-    return ops.logical_and(mask, ops.logical_not(ahead))
+    mask = ops.cast(mask, "bool")
+    before_padding = ops.logical_and(mask[:, :-1], ops.logical_not(mask[:, 1:]))
+    return ops.concatenate([before_padding, mask[:, -1:]], axis=1)
 
 
 def segment_membership(mask: Tensor, segments: int) -> Tensor:

@@ -129,11 +129,12 @@ def _torch_lstm(
     x: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor
 ) -> Tensor:
     state = x.new_zeros(1, x.shape[0], recurrent_kernel.shape[0])
-    parts = (kernel.T, recurrent_kernel.T, bias, torch.zeros_like(bias))
-    # On a GPU they must lie in one piece of memory, in this order.
-    flat = torch.cat([part.reshape(-1) for part in parts])
-    pieces = flat.split([part.numel() for part in parts])
-    weights = [v.view(p.shape) for v, p in zip(pieces, parts, strict=True)]
+    weights = [kernel.T, recurrent_kernel.T, bias, torch.zeros_like(bias)]
+    if x.device.type != "cpu":
+        # A GPU wants them in one piece of memory, in this order.
+        flat = torch.cat([w.reshape(-1) for w in weights])
+        pieces = flat.split([w.numel() for w in weights])
+        weights = [v.view_as(w) for v, w in zip(pieces, weights, strict=True)]
     outputs, _, _ = torch.lstm(
         x,
         (state, state),
