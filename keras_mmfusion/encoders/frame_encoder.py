@@ -84,13 +84,6 @@ class FrameEncoder(Encoder):
         return x, {}
 
 
-def batch_norm(name: str, policy: Any) -> keras.layers.BatchNormalization:
-    """Batch normalisation with PyTorch's constants."""
-    return keras.layers.BatchNormalization(
-        momentum=0.9, epsilon=1e-5, name=name, dtype=policy
-    )
-
-
 def masked_norm(
     layer: Any, x: Tensor, mask: Tensor | None, training: bool | None
 ) -> Tensor:

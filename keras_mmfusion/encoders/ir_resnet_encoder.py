@@ -10,9 +10,9 @@ from keras_mmfusion.encoders.flat_glorot_uniform import FlatGlorotUniform
 from keras_mmfusion.encoders.frame_encoder import (
     FrameEncoder,
     FrameLayer,
-    batch_norm,
     masked_norm,
 )
+from keras_mmfusion.layers.batch_normalization import BatchNormalization
 from keras_mmfusion.ops.masking import mask_steps
 from keras_mmfusion.registry import register
 from keras_mmfusion.seeds import part_seed
@@ -138,7 +138,7 @@ class Stem(FrameLayer):
     def __init__(self, width: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.conv = _conv(width, 3, 1, "conv", self.dtype_policy)
-        self.norm = batch_norm("norm", self.dtype_policy)
+        self.norm = BatchNormalization(name="norm", dtype=self.dtype_policy)
         self.prelu = _prelu(self.dtype_policy)
 
     def build_frames(self, shape: Shape) -> None:
@@ -200,11 +200,11 @@ class Block(keras.layers.Layer):
         policy = self.dtype_policy
         self.width = width
         self.stride = stride
-        self.norm1 = batch_norm("norm1", policy)
+        self.norm1 = BatchNormalization(name="norm1", dtype=policy)
         self.conv1 = _conv(width, 3, 1, "conv1", policy)
         self.prelu = _prelu(policy)
         self.conv2 = _conv(width, 3, stride, "conv2", policy)
-        self.norm2 = batch_norm("norm2", policy)
+        self.norm2 = BatchNormalization(name="norm2", dtype=policy)
         self.shortcut: Any = None
 
     def build(self, input_shape: Shape) -> None:
@@ -220,7 +220,9 @@ class Block(keras.layers.Layer):
             self.shortcut = _conv(
                 self.width, 1, self.stride, "shortcut", policy
             )
-            self.shortcut_norm = batch_norm("shortcut_norm", policy)
+            self.shortcut_norm = BatchNormalization(
+                name="shortcut_norm", dtype=policy
+            )
             self.shortcut.build(input_shape)
             self.shortcut_norm.build(small)
         self.built = True
@@ -257,14 +259,14 @@ class Embedding(FrameLayer):
         self, features: int, dropout: float, seed: int | None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.norm1 = batch_norm("norm1", self.dtype_policy)
+        self.norm1 = BatchNormalization(name="norm1", dtype=self.dtype_policy)
         self.dropout = keras.layers.Dropout(
             dropout, seed=seed, name="dropout", dtype=self.dtype_policy
         )
         self.dense = keras.layers.Dense(
             features, name="dense", dtype=self.dtype_policy
         )
-        self.norm2 = batch_norm("norm2", self.dtype_policy)
+        self.norm2 = BatchNormalization(name="norm2", dtype=self.dtype_policy)
 
     def build_frames(self, shape: Shape) -> None:
         _, height, width, channels = shape

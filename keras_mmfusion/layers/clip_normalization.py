@@ -1,15 +1,13 @@
 """Batch normalisation of clips that leaves padded frames out."""
 
-from typing import Any
-
-import keras
 from keras import ops
 
+from keras_mmfusion.layers.batch_normalization import BatchNormalization
 from keras_mmfusion.types import Tensor
 
 
-class ClipNormalization(keras.layers.BatchNormalization):
-    """Keras' layer on (B, T, H, W, C), statistics of the frames in the mask.
+class ClipNormalization(BatchNormalization):
+    """Batch normalisation with statistics of the frames in the mask.
 
     Mean and variance of every frame, then those of all valid frames from
     them: Keras' own masked statistics make arrays as large as the clip.
@@ -19,11 +17,6 @@ class ClipNormalization(keras.layers.BatchNormalization):
         training: Whether to use batch statistics.
         mask: Boolean tensor (B, T), or `None` for all valid.
     """
-
-    def __init__(
-        self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs: Any
-    ) -> None:
-        super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
     def call(
         self,

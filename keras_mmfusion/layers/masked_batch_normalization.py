@@ -1,20 +1,12 @@
 """Batch normalisation that leaves padding out and at zero."""
 
-from typing import Any
-
-import keras
-
+from keras_mmfusion.layers.batch_normalization import BatchNormalization
 from keras_mmfusion.ops.masking import mask_steps
 from keras_mmfusion.types import Tensor
 
 
-class MaskedBatchNormalization(keras.layers.BatchNormalization):
-    """Keras' layer, with PyTorch's constants and zeros where masked."""
-
-    def __init__(
-        self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs: Any
-    ) -> None:
-        super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+class MaskedBatchNormalization(BatchNormalization):
+    """Batch normalisation with zeros where masked."""
 
     def call(
         self,

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.batch_normalization import BatchNormalization
 from keras_mmfusion.layers.block_dropout import BlockDropout
 from keras_mmfusion.layers.modality_dict import (
     as_list,
@@ -148,11 +149,8 @@ class SplitAttentionFusion(keras.layers.Layer):
             name="joint",
             **_uniform(C, self.seed),
         )
-        self.joint_norm = keras.layers.BatchNormalization(
-            momentum=0.9,
-            epsilon=1e-5,
-            dtype=self.dtype_policy,
-            name="joint_norm",
+        self.joint_norm = BatchNormalization(
+            dtype=self.dtype_policy, name="joint_norm"
         )
         self.attention = keras.layers.EinsumDense(
             "bsr,srnc->bsnc",

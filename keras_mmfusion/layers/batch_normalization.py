@@ -1,0 +1,101 @@
+"""Batch normalisation; a place where code depends on the backend.
+
+Under PyTorch Keras makes it of some ten operations, each with an array as
+large as its input, which take several times as long as PyTorch's own kernel
+(measured by `benchmarks/elementwise.py`).
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_mmfusion.types import Tensor
+
+
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras' layer with PyTorch's constants, and under PyTorch its kernel.
+
+    Call arguments:
+        inputs: Float tensor (B, ..., C).
+        training: Whether to use batch statistics.
+        mask: Boolean tensor (B, ...), one rank less than `inputs`; statistics
+            are of what is in it. `None` for everything.
+    """
+
+    def __init__(
+        self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs: Any
+    ) -> None:
+        super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+
+    def call(
+        self,
+        inputs: Tensor,
+        training: bool | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        from_batch = bool(training) and self.trainable
+        if keras.backend.backend() == "torch" and (
+            not from_batch or _whole_batch_counts(inputs, mask)
+        ):
+            return self._torch_call(inputs, from_batch)
+        return super().call(inputs, training=training, mask=mask)
+
+    def _torch_call(self, inputs: Tensor, from_batch: bool) -> Tensor:
+        dtype = keras.backend.result_type(inputs.dtype, "float32")
+        x = ops.cast(inputs, dtype)
+        if from_batch:
+            mean, variance = x.new_zeros(2, x.shape[-1])
+        else:
+            mean = ops.cast(self.moving_mean, dtype)
+            variance = ops.cast(self.moving_variance, dtype)
+        y = torch.nn.functional.batch_norm(
+            _channels_second(x),
+            mean,
+            variance,
+            ops.cast(self.gamma, dtype),
+            ops.cast(self.beta, dtype),
+            training=from_batch,
+            momentum=1.0,  # All of the batch's statistics, none of the zeros.
+            eps=self.epsilon,
+        )
+        if from_batch:
+            # PyTorch tells the unbiased variance; Keras keeps the biased one.
+            count = x.numel() // x.shape[-1]
+            self._move(self.moving_mean, mean)
+            self._move(self.moving_variance, variance * ((count - 1) / count))
+        if x.ndim > MOST_ROWS_RANK:
+            y = torch.movedim(y, 1, -1)
+        return ops.cast(y.reshape(x.shape), self.compute_dtype)
+
+    def _move(self, variable: Any, value: Tensor) -> None:
+        momentum = self.momentum
+        variable.assign(variable * momentum + value * (1 - momentum))
+
+
+# Larger ones may lie in memory channels first, as a convolution left them.
+MOST_ROWS_RANK = 3
+
+
+def _channels_second(x: Tensor) -> Tensor:
+    """A view (B, C, ...), or (B ..., C) of a small rank."""
+    if x.ndim <= MOST_ROWS_RANK:
+        return x.reshape(-1, x.shape[-1])
+    return torch.movedim(x, -1, 1)
+
+
+def _whole_batch_counts(x: Tensor, mask: Tensor | None) -> bool:
+    """Whether statistics are known to be of the whole batch, two values up.
+
+    To look into the mask would let a GPU wait.
+    """
+    if x.numel() < 2 * x.shape[-1]:
+        return False
+    if mask is None:
+        return True
+    readable = x.device.type == "cpu" and not torch.compiler.is_compiling()
+    return readable and bool(mask.all())
+
+
+if keras.backend.backend() == "torch":
+    import torch
