@@ -1,10 +1,12 @@
-"""Keras' dropout in training and its tanh beside ours, one call.
+"""Keras' dropout, tanh and batch normalisation beside ours, one call.
 
     KERAS_BACKEND=torch OMP_NUM_THREADS=1 python benchmarks/elementwise.py
 
 `UniformDropout` and `tanh` of GRJCA at 12 x 300 x 384, and the masks of
-attention maps that are hashes, of 64 maps of 375 x 500 as `MEA` draws them.
-Medians of processor time that take turns; compare ratios within one run only.
+attention maps that are hashes, of 64 maps of 375 x 500 as `MEA` draws them;
+under PyTorch the normalisation, with its gradient, of 15 frames of 56 x 56 as
+the `ravdess` network does it. Medians of processor time that take turns;
+compare ratios within one run only.
 """
 
 import statistics
@@ -16,12 +18,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_mmfusion.layers.batch_normalization import BatchNormalization
 from keras_mmfusion.layers.uniform_dropout import UniformDropout
 from keras_mmfusion.ops.map_dropout import kept, map_seeds
 from keras_mmfusion.ops.tanh import tanh
 
 RATE, ROUNDS = 0.6, 15
-SHAPE, MAPS = (12, 300, 384), (64, 375, 500)
+SHAPE, MAPS, CLIP = (12, 300, 384), (64, 375, 500), (1, 15, 56, 56, 128)
 
 
 def hashed(x: Any, state: Any) -> Any:
@@ -30,9 +33,9 @@ def hashed(x: Any, state: Any) -> Any:
 
 
 def jobs() -> dict[str, Callable[[], Any]]:
-    x, maps = (
+    x, maps, clip = (
         ops.convert_to_tensor(np.ones(shape, "float32"))
-        for shape in (SHAPE, MAPS)
+        for shape in (SHAPE, MAPS, CLIP)
     )
     state = ops.convert_to_tensor(np.array([7, 3], "int32"))
     found: dict[str, Callable[[], Any]] = {}
@@ -41,12 +44,26 @@ def jobs() -> dict[str, Callable[[], Any]]:
         ("uniform", UniformDropout(RATE, seed=0)),
     ):
         found[f"features, {name}"] = lambda f=layer: f(x, training=True)
-    layer = keras.layers.Dropout(RATE, seed=0)
-    found["maps, Keras"] = lambda: layer(maps, training=True)
+    dropout = keras.layers.Dropout(RATE, seed=0)
+    found["maps, Keras"] = lambda: dropout(maps, training=True)
     found["maps, hash"] = lambda: hashed(maps, state)
     found["tanh, Keras"] = lambda: ops.tanh(x)
     found["tanh, ours"] = lambda: tanh(x)
+    if keras.backend.backend() == "torch":
+        clip.requires_grad_()
+        for name, layer in (
+            ("Keras", keras.layers.BatchNormalization()),
+            ("ours", BatchNormalization()),
+        ):
+            found[f"clip norm, {name}"] = lambda f=layer: gradient(f, clip)
     return found
+
+
+def gradient(layer: Any, x: Any) -> Any:
+    """Forward and backward under PyTorch, where our layer is not Keras'."""
+    y = layer(x, training=True)
+    y.backward(y.detach())
+    return y
 
 
 def main() -> None:
@@ -55,7 +72,7 @@ def main() -> None:
     for _ in range(ROUNDS + 2):
         for name, job in every.items():
             start = time.process_time()
-            ops.convert_to_numpy(job())
+            ops.convert_to_numpy(ops.stop_gradient(job()))
             spent[name].append(time.process_time() - start)
     print(keras.backend.backend())
     for name, values in spent.items():
