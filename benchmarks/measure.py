@@ -9,6 +9,7 @@ quiet machine would take; the time on the wall also holds what others took.
 import argparse
 import datetime
 import json
+import math
 import os
 import platform
 import resource
@@ -210,17 +211,26 @@ def _counts(steps: Any) -> dict[str, int]:
     from torch.utils.flop_counter import FlopCounterMode
 
     def lstm(x: Any, weight_ih: Any, weight_hh: Any, *_: Any, **__: Any) -> int:
-        steps_and_batch = x[0] * x[1]
-        return int(
-            2
-            * steps_and_batch
-            * (weight_ih[0] * weight_ih[1] + weight_hh[0] * weight_hh[1])
-        )
+        return 2 * x[0] * x[1] * (math.prod(weight_ih) + math.prod(weight_hh))
 
-    fused = {torch.ops.aten.mkldnn_rnn_layer: lstm}
+    def convolution_gradients(
+        dy: Any, _: Any, weight: Any, *more: Any, **__: Any
+    ):
+        wanted = sum(more[-1][:2])  # Of inputs and weights, or one of them.
+        return wanted * 2 * math.prod(dy) * math.prod(weight[1:])
+
+    aten = torch.ops.aten
+    formulas = {
+        aten.mkldnn_rnn_layer: lstm,
+        # The kernel always makes the gradient of the inputs, too.
+        aten.mkldnn_rnn_layer_backward: lambda *a, **k: 2 * lstm(*a, **k),
+        # PyTorch's own formula forgets the groups.
+        aten.convolution_backward: convolution_gradients,
+    }
     counts = {"parameters": steps.parameters}
     for name, step in (("train", steps.train), ("infer", steps.infer)):
-        with FlopCounterMode(display=False, custom_mapping=fused) as counter:
+        step()  # The first one also finds out shapes, by a whole forward pass.
+        with FlopCounterMode(display=False, custom_mapping=formulas) as counter:
             step()
         counts[f"{name}_flops"] = counter.get_total_flops()
     return counts
