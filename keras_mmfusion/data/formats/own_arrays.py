@@ -2,14 +2,15 @@
 
 `.npz`: an array per modality, (N, T, C) zero-padded or (N, C), `labels` (N,)
 or (N, K), `split` (N,) of "train", "valid" and "test", and optionally `ids`
-(N,), `task` (a text) and `class_names` (texts). CSV: a row per sample with
-columns `labels`, `split`, optionally `ids`, and `<modality>.<i>` for the
-numbers of each modality's vector. Without a `task`, whole-numbered labels
-from 0, (N,) or integers (N, 1), are classes, others regression targets;
-`load(path, task=..., class_names=...)` says it for either file.
+(N,), `group.<name>` (N,) such as `group.speaker`, `task` (a text) and
+`class_names` (texts). CSV: a row per sample with columns `labels`, `split`,
+optionally `ids` and `group.<name>`, and `<modality>.<i>` for the numbers of
+each modality's vector. Groups are what samples share, for `check_leaks` and
+for intervals over speakers. Without a `task`, whole-numbered labels from 0,
+(N,) or integers (N, 1), are classes, others regression targets; `load(path,
+task=..., class_names=...)` says it for either file.
 """
 
-import csv
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from keras_mmfusion.data.formats._build import (
     make_dataset,
     make_split,
 )
+from keras_mmfusion.data.formats._csv_table import GROUP, header, read_csv
 from keras_mmfusion.data.formats._files import require_kind, written
 from keras_mmfusion.data.formats._source import Format, Source
 
@@ -43,7 +45,7 @@ def mismatch(source: Source) -> str:
     if source.kind == "npz":
         names = set(source.members())
     elif source.kind == "text":
-        names = set(_header(source.path))
+        names = set(header(source.path))
     else:
         return "neither .npz nor CSV"
     missing = {"labels", "split"} - names
@@ -69,7 +71,7 @@ def read(
             names are numbered beyond both 1,000 and the number of samples.
     """
     path = source.path
-    arrays = _read_npz(path) if source.kind == "npz" else _read_csv(path)
+    arrays = _read_npz(path) if source.kind == "npz" else read_csv(path)
     labels = _labels(path, arrays.pop("labels"))
     stated, stored = _stated_task(path, arrays), _class_names(path, arrays)
     if task is not None:
@@ -77,6 +79,12 @@ def read(
     names = stored if class_names is None else list(class_names)
     split = arrays.pop("split").astype(str)
     ids = arrays.pop("ids", np.arange(split.size)).astype(str)
+    groups = {
+        name.removeprefix(GROUP): arrays.pop(name)
+        for name in [*arrays]
+        if name.startswith(GROUP)
+    }
+    _check_groups(path, groups, split.size)
     _check(path, arrays, labels, split, ids)
     classes = _as_classes(labels)
     guessed: Task = "regression" if classes is None else "classification"
@@ -94,7 +102,12 @@ def read(
             for m, x in arrays.items()
         }
         splits[name] = make_split(
-            path, name, features, labels[own], list(ids[own])
+            path,
+            name,
+            features,
+            labels[own],
+            list(ids[own]),
+            {group: values[own] for group, values in groups.items()},
         )
     return make_dataset(path, "own arrays", splits, task, names)
 
@@ -106,12 +119,14 @@ def write(dataset: MultimodalDataset, path: str | Path) -> None:
         ValueError: if a modality has the name of another array of the layout.
         FileExistsError: if something is at `path` already.
     """
-    taken = [m for m in dataset.modalities if m in _RESERVED]
+    taken = [
+        m for m in dataset.modalities if m in _RESERVED or m.startswith(GROUP)
+    ]
     if taken:
         raise ValueError(
-            f"arrays files keep {', '.join(_RESERVED)} next to the "
-            "modalities, which need other names. Received: a modality named "
-            f"{', '.join(taken)}. Rename it."
+            f"arrays files keep {', '.join(_RESERVED)} and {GROUP}<name> next "
+            "to the modalities, which need other names. Received: a modality "
+            f"named {', '.join(taken)}. Rename it."
         )
     splits = dataset.splits
     longest = {
@@ -126,6 +141,12 @@ def write(dataset: MultimodalDataset, path: str | Path) -> None:
     # The numbers that stand for absent ids are the same in every split.
     if all(s.has_ids for s in splits.values()):
         arrays["ids"] = np.concatenate([s.ids for s in splits.values()])
+    first, *others = splits.values()
+    for name in first.groups:
+        if all(name in s.groups for s in others):
+            arrays[GROUP + name] = np.concatenate(
+                [s.groups[name] for s in splits.values()]
+            )
     if dataset.class_names is not None:
         arrays["class_names"] = np.array(dataset.class_names, dtype=str)
     inputs = [s.arrays()[0] for s in splits.values()]
@@ -161,12 +182,12 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
     """An array, if its header does not claim more than the archive says."""
     with archive.open(info) as file:
         version = np.lib.format.read_magic(file)
-        header = (
+        read_header = (
             np.lib.format.read_array_header_1_0
             if version == (1, 0)
             else np.lib.format.read_array_header_2_0
         )
-        shape, _, dtype = header(file)
+        shape, _, dtype = read_header(file)
         claimed = int(np.prod(shape, dtype=object)) * dtype.itemsize
         if dtype.hasobject or claimed > info.file_size:
             raise ValueError(
@@ -175,65 +196,6 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
             )
     with archive.open(info) as file:
         return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
-
-
-def _header(path: Path) -> list[str]:
-    """Names of the columns, if it is a CSV table; the rest is not looked at."""
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        try:
-            return next(filter(None, csv.reader(file)), [])
-        except csv.Error:
-            return []
-
-
-def _rows(path: Path) -> list[list[str]]:
-    """The rows that are not empty, the names of the columns first."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return [row for row in csv.reader(file) if row]
-    except UnicodeDecodeError as error:
-        byte = error.object[error.start]
-        raise ValueError(
-            f"{path}: expected a CSV table in the encoding UTF-8. Received: "
-            f"the byte 0x{byte:02x}, which is not UTF-8. Save the table as "
-            "'CSV UTF-8'."
-        ) from None
-    except csv.Error as error:
-        raise ValueError(
-            f"{path}: the CSV table is damaged: {error}. Look for a quotation "
-            "mark that is not closed."
-        ) from None
-
-
-def _read_csv(path: Path) -> Arrays:
-    header, *rows = _rows(path)
-    uneven = [i for i, row in enumerate(rows, 2) if len(row) != len(header)]
-    if not rows or uneven or len(set(header)) != len(header):
-        raise ValueError(
-            f"{path}: expected {len(header)} different columns and as many "
-            f"values in every row. Received: {len(rows)} rows, uneven ones: "
-            f"{uneven[:5]}, columns {header[:8]}"
-        )
-    columns = dict(zip(header, np.array(rows).T, strict=True))
-    arrays: Arrays = {}
-    for key in ("split", "ids"):
-        if key in columns:
-            arrays[key] = columns.pop(key)
-    try:
-        arrays["labels"] = columns.pop("labels").astype(float)
-        for m in dict.fromkeys(name.rpartition(".")[0] for name in columns):
-            own = [v for n, v in columns.items() if n.rpartition(".")[0] == m]
-            with np.errstate(over="ignore"):  # _check refuses infinity
-                arrays[m] = np.stack(own, axis=1).astype(np.float32)
-    except ValueError as error:
-        raise ValueError(f"{path}: a value is no number: {error}") from None
-    if "" in arrays:
-        strangers = [n for n in columns if "." not in n]
-        raise ValueError(
-            f"{path}: columns must be named labels, split, ids or "
-            f"<modality>.<i>. Received: {strangers}"
-        )
-    return arrays
 
 
 def _labels(path: Path, labels: NDArray[Any]) -> NDArray[Any]:
@@ -329,6 +291,19 @@ def _check(
             f"{path}: features must be finite numbers of float32's range, at "
             f"most {_LARGEST:.4g}. Received: NaN, infinite or larger values "
             f"{bad}. Scale large ones down; a missing modality is all zeros."
+        )
+
+
+def _check_groups(path: Path, groups: Arrays, samples: int) -> None:
+    wrong = {
+        GROUP + name: f"{values.dtype} {values.shape}"
+        for name, values in groups.items()
+        if values.shape != (samples,) or values.dtype.kind not in "iuSU"
+    }
+    if wrong:
+        raise ValueError(
+            f"{path}: expected groups as texts or whole numbers of shape "
+            f"({samples},). Received: {wrong}"
         )
 
 

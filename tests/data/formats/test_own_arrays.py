@@ -101,6 +101,63 @@ def test_what_was_written_is_read_back(tmp_path):
     assert again.test.ids == dataset.test.ids
 
 
+SPEAKERS = np.array(["ann", "ann", "bob", "bob", "eve", "eve"])
+
+
+def test_groups_are_read_and_written_back(tmp_path):
+    session = np.arange(6)
+    groups = {"group.speaker": SPEAKERS, "group.session": session}
+    np.savez(tmp_path / "mine.npz", **arrays(), **groups)
+    dataset = load(tmp_path / "mine.npz")
+    assert dataset.shapes == {"audio": (None, 3), "facts": (2,)}
+    assert dataset.valid.groups["speaker"].tolist() == ["bob", "bob"]
+    assert dataset.test.groups["session"].tolist() == [4, 5]
+    write_file(dataset, tmp_path / "again.npz", "arrays")
+    again = load(tmp_path / "again.npz")
+    for name, split in dataset.splits.items():
+        for group, values in split.groups.items():
+            found = again.splits[name].groups[group]
+            np.testing.assert_array_equal(found, values)
+
+
+def test_groups_of_a_csv_are_columns(tmp_path):
+    rows = CSV.splitlines()
+    rows = [f"{rows[0]},group.speaker,group.0"] + [
+        f"{row},speaker {i},{i}" for i, row in enumerate(rows[1:])
+    ]
+    (tmp_path / "mine.csv").write_text("\n".join(rows))
+    dataset = load(tmp_path / "mine.csv")
+    assert dataset.valid.groups["speaker"].tolist() == ["speaker 1"]
+    # A modality may have this name.
+    assert dataset.shapes["group"] == (1,)
+
+
+def test_numbers_of_a_vector_are_in_order_whatever_the_file_s_is(tmp_path):
+    order = [10, 2, 0, 1, *range(3, 10)]
+    header = ",".join(["labels,split", *(f"a.{i}" for i in order), "b.y,b.x"])
+    row = ",".join(map(str, [*order, 5, 6]))
+    (tmp_path / "mine.csv").write_text(f"{header}\n0,train,{row}\n")
+    x, _ = load(tmp_path / "mine.csv").train.arrays()
+    np.testing.assert_array_equal(x["a"], [range(11)])
+    np.testing.assert_array_equal(x["b"], [[5, 6]])  # names have no order
+
+
+@pytest.mark.parametrize(
+    "values", [SPEAKERS[:3], np.ones((6, 2), int), np.full(6, 0.5)]
+)
+def test_groups_that_are_none_are_refused(values, tmp_path):
+    np.savez(tmp_path / "mine.npz", **arrays(), **{"group.speaker": values})
+    with pytest.raises(ValueError, match=r"mine\.npz.*group\.speaker"):
+        load(tmp_path / "mine.npz")
+
+
+def test_a_speaker_in_two_splits_is_found(tmp_path):
+    speakers = np.where(SPEAKERS == "eve", "ann", SPEAKERS)
+    np.savez(tmp_path / "mine.npz", **arrays(), **{"group.speaker": speakers})
+    leaks = load(tmp_path / "mine.npz").check_leaks()
+    assert [leak.kind for leak in leaks] == ["speaker"]
+
+
 def toy(labels, task, names=None, ids="abcd"):
     features = {"facts": np.arange(4.0)[:, None] + 1}
     splits = [
