@@ -52,16 +52,19 @@ def _times(times: Mapping[str, Any], mode: str) -> list[str]:
 
 
 def _share(result: Mapping[str, Any], times: Mapping[str, Any]) -> str:
-    """Of the training step: products for networks, copies for layers."""
+    """Of the training step: products for networks, copies for layers.
+
+    The ceiling is the lower quartile: a busy moment is none.
+    """
     train = times["ours_train"]["cpu"][1]
     megabytes = result["tensor_megabytes"]
     if megabytes:
         rate = PASSES["train"] * megabytes / train
         # The copy reads and writes 64 MiB.
-        share = rate / (2 * 2**26 / 1e6 / times["copy"]["cpu"][1])
+        share = rate / (2 * 2**26 / 1e6 / times["copy"]["cpu"][0])
         return f"{share:.0%} of copy"
     rate = result["counts"]["train_flops"] / train
-    share = rate / (2 * 1024**3 / times["matmul"]["cpu"][1])
+    share = rate / (2 * 1024**3 / times["matmul"]["cpu"][0])
     return f"{share:.0%} of matmul"
 
 
