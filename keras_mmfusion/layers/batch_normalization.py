@@ -13,6 +13,11 @@ from keras import ops
 from keras_mmfusion.types import Tensor
 
 
+# Up to it a tensor is seen as rows; one of a higher rank may lie in memory
+# channels first, as a convolution left it.
+MOST_ROWS_RANK = 3
+
+
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras' layer with PyTorch's constants, and under PyTorch its kernel.
 
@@ -73,10 +78,6 @@ class BatchNormalization(keras.layers.BatchNormalization):
         variable.assign(variable * momentum + value * (1 - momentum))
 
 
-# Larger ones may lie in memory channels first, as a convolution left them.
-MOST_ROWS_RANK = 3
-
-
 def _channels_second(x: Tensor) -> Tensor:
     """A view (B, C, ...), or (B ..., C) of a small rank."""
     if x.ndim <= MOST_ROWS_RANK:
@@ -85,11 +86,11 @@ def _channels_second(x: Tensor) -> Tensor:
 
 
 def _whole_batch_counts(x: Tensor, mask: Tensor | None) -> bool:
-    """Whether statistics are known to be of the whole batch, two values up.
+    """Whether nothing is masked, as far as can be told at no cost.
 
-    To look into the mask would let a GPU wait.
+    A GPU would have to finish its work before the mask could be looked at.
     """
-    if x.numel() < 2 * x.shape[-1]:
+    if x.numel() < 2 * x.shape[-1]:  # PyTorch refuses one value per channel.
         return False
     if mask is None:
         return True
