@@ -6,7 +6,8 @@ FILE.npz: an array per modality, (N, T, C) zero-padded at the end or (N, C),
 `labels` (N,), and `split` (N,) of "train", "valid" and "test". FILE.csv: a row
 per sample with columns `labels`, `split`, `audio.0`, `audio.1`, `text.0`, ...
 Either may tell who is speaking, `group.speaker` (N,), so that it can be seen
-whether a speaker is in two splits. Without FILE, a part of the packaged digits is written as such a file.
+whether a speaker is in two splits. Without FILE, a part of the packaged digits
+is written as such a file.
 """
 
 import argparse

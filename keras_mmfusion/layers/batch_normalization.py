@@ -12,7 +12,6 @@ from keras import ops
 
 from keras_mmfusion.types import Tensor
 
-
 # Up to it a tensor is seen as rows; one of a higher rank may lie in memory
 # channels first, as a convolution left it.
 MOST_ROWS_RANK = 3
