@@ -47,7 +47,7 @@ def valid_steps(x: Tensor) -> Tensor:
 
 def last_valid_step(mask: Tensor) -> Tensor:
     """One-hot position of the last valid step of (B, T); zero if none is."""
-    ahead = ops.pad(mask[:, 1:], [[0, 0], [0, 1]], constant_values=False)
+    ahead = ops.pad(mask, [[0, 0], [0, 1]], constant_values=False)[:, 1:]
     return ops.logical_and(mask, ops.logical_not(ahead))
 
 
