@@ -10,6 +10,7 @@ from keras_mmfusion.data import MultimodalDataset, Split
 from keras_mmfusion.encoders import DenseEncoder, Encoder, LSTMEncoder
 from keras_mmfusion.evaluation.training import Build, restricted
 from keras_mmfusion.layers import PaddingMask
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.types import Shape
 
 CONCAT = "concat"
@@ -61,6 +62,7 @@ def baselines(
             f"A modality must not be called {CONCAT!r}, which names the model "
             "of all modalities."
         )
+    dropout = dropout_rate("dropout", dropout)
     names = {name: [name] for name in shapes}
     if len(shapes) > 1:
         names[CONCAT] = list(shapes)

@@ -25,6 +25,7 @@ from keras_mmfusion.layers.modality_dict import (
 from keras_mmfusion.layers.temporal_mixing import MIXINGS, TemporalMixing
 from keras_mmfusion.layers.uniform_dropout import UniformDropout
 from keras_mmfusion.ops.masking import any_mask, mask_steps
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
 from keras_mmfusion.types import Modalities, Shape, Tensor
 
@@ -109,7 +110,7 @@ class JointCrossAttention(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         check_mixing(temporal_mixing, kernel_size, causal)
-        self.rate = dropout
+        self.rate = dropout_rate("dropout", dropout)
         self.temporal_mixing = temporal_mixing
         self.kernel_size = kernel_size
         self.causal = causal

@@ -30,6 +30,7 @@ from keras_mmfusion.models.step_labels import (
     check_step_labels,
 )
 from keras_mmfusion.ops.masking import any_mask
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.types import Shape
 
 # Names that no modality can have.
@@ -210,6 +211,7 @@ class GRJCA(FusionModel):
         """
         check_modality_names(shapes)
         widths = for_each(shapes, "channels", channels)
+        dropout_rate("encoder_dropout", encoder_dropout)
         encoders = {}
         for m, shape in shapes.items():
             if len(shape) != 2:

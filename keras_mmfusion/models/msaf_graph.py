@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_mmfusion.encoders import Encoder
 from keras_mmfusion.layers import MaskedAveragePooling, SplitAttentionFusion
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Tensor
 
@@ -199,6 +200,7 @@ def head(
         dropout: Rate of dropout before a dense layer.
         seed: Of the dropout.
     """
+    dropout = dropout_rate("dropout", dropout)
     if combine == "concat":
         x = keras.layers.Concatenate(name="features")(list(features.values()))
         x = keras.layers.Dropout(dropout, seed=seed, name="features_drop")(x)
