@@ -11,7 +11,10 @@ import numpy as np
 from keras_mmfusion import presets, registry
 from keras_mmfusion.data.batches import Batches
 from keras_mmfusion.data.checks import check_inputs, check_labels
-from keras_mmfusion.models.arguments import takes_class_numbers
+from keras_mmfusion.models.arguments import (
+    names_of_layers,
+    takes_class_numbers,
+)
 from keras_mmfusion.models.sample_weight import (
     for_every_output,
     refuse_class_weight,
@@ -46,6 +49,12 @@ class FusionModel(keras.Model):
     num_classes: int | None = None
     # Numbers in a label that is no class; `None` if not known.
     num_targets: int | None = None
+
+    def __init__(
+        self, inputs: Mapping[str, Any], outputs: Any, name: str | None = None
+    ) -> None:
+        with names_of_layers(inputs):
+            super().__init__(inputs=inputs, outputs=outputs, name=name)
 
     # === Inputs ===
 

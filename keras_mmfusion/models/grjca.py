@@ -33,9 +33,6 @@ from keras_mmfusion.ops.masking import any_mask
 from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.types import Shape
 
-# Names that no modality can have.
-LAYERS = ("fusion", "head", "joined")
-
 
 @registry.register()
 class GRJCA(FusionModel):
@@ -143,7 +140,7 @@ class GRJCA(FusionModel):
     ) -> None:
         num_classes, num_targets = whole_sizes(num_classes, num_targets)
         # === Layers ===
-        order = encoder_order(encoders, modalities, LAYERS)
+        order = encoder_order(encoders, modalities)
         built = {m: make_encoder(m, encoders[m]) for m in order}
         fusion = GatedJointCrossAttention(
             steps=steps,
