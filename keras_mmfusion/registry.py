@@ -99,6 +99,16 @@ def lookup(name: str) -> type:
     )
 
 
+def lineage(cls: type) -> list[str]:
+    """Returns the plain names of a class and its parents, nearest first."""
+    return [
+        name
+        for parent in cls.__mro__
+        for name, known in _classes.items()
+        if known is parent
+    ]
+
+
 def closest(name: str, known: Iterable[str]) -> str:
     """Returns " Did you mean 'x'?" for the nearest known name, or ""."""
     matches = difflib.get_close_matches(name, list(known), n=1)
@@ -127,7 +137,7 @@ def to_config(obj: Any) -> dict[str, Any]:
     return data
 
 
-def from_config(data: Mapping[str, Any]) -> Any:
+def from_config(data: Mapping[str, Any], subclass: type | None = None) -> Any:
     """Builds the object that `to_config` described.
 
     Every key of the config must be a parameter of the class, and no value
@@ -136,6 +146,7 @@ def from_config(data: Mapping[str, Any]) -> Any:
 
     Args:
         data: `{"class_name": str, "config": dict}`.
+        subclass: A subclass of the named class to build in its place.
 
     Raises:
         ValueError: If the form, the class name or a key is wrong.
@@ -147,6 +158,8 @@ def from_config(data: Mapping[str, Any]) -> Any:
         )
     name, config = data["class_name"], data["config"]
     cls: Any = lookup(name)
+    if subclass is not None:
+        cls, name = subclass, subclass.__name__
     if not isinstance(config, Mapping):
         raise ValueError(
             f"The config of {name} must be an object with one key per "

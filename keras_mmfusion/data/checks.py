@@ -182,9 +182,11 @@ def _rank_advice(received: tuple[int | None, ...], shape: ItemShape) -> str:
     return ""
 
 
-def _check_batch_sizes(sizes: Mapping[str, int | None]) -> None:
-    known = {name: size for name, size in sizes.items() if size is not None}
-    if len(set(known.values())) > 1:
+def _check_batch_sizes(given: Mapping[str, int | None]) -> None:
+    known = {name: size for name, size in given.items() if size is not None}
+    # No set: while PyTorch exports a model, sizes are symbols without a hash.
+    sizes = list(known.values())
+    if any(size != sizes[0] for size in sizes):
         raise ValueError(
             "All modalities must hold the same samples. Received batch "
             "sizes: " + ", ".join(f"{k!r}: {n}" for k, n in known.items())

@@ -101,7 +101,8 @@ def stacked(
         items: B items of one column.
         item_shape: the column's `item_shape`.
         length: padded length of sequences; longer items are cut. Default:
-            the longest item.
+            the longest item, and a step of zeros if all are empty: networks
+            take no sequence without steps.
 
     Returns:
         float32 array of shape (B, T, ...) for sequences, (B, ...) else.
@@ -110,7 +111,7 @@ def stacked(
     if len(fixed) == len(item_shape):
         return np.asarray(items, np.float32).reshape(len(items), *fixed)
     if length is None:
-        length = max((len(item) for item in items), default=0)
+        length = max((len(item) or 1 for item in items), default=0)
     padded = np.zeros((len(items), length, *fixed), np.float32)
     for row, item in zip(padded, items, strict=True):
         kept = item[:length]

@@ -140,7 +140,8 @@ class Split:
         Args:
             max_length: sequences are cut to this many steps. Default: every
                 modality is as long as its longest sample, or as the labels
-                if there is one at every step.
+                if there is one at every step; one that no sample has is one
+                step of zeros.
 
         Returns:
             The inputs, modality to float32 array of shape (N, T, ...) or

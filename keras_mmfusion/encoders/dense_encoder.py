@@ -5,6 +5,7 @@ from typing import Any
 
 from keras_mmfusion.encoders.encoder import Encoder
 from keras_mmfusion.layers.masked_dense import MaskedDense
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
 from keras_mmfusion.seeds import part_seed
 
@@ -55,6 +56,7 @@ class DenseEncoder(Encoder):
         batch_norm: bool = False,
         **kwargs: Any,
     ) -> None:
+        dropout = dropout_rate("dropout", dropout)
         widths = [units] * layers if isinstance(units, int) else list(units)
         if min([features, layers, *widths]) < 1 or not widths:
             raise ValueError(

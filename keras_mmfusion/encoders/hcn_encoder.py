@@ -12,6 +12,7 @@ from keras_mmfusion.encoders.encoder_stage import EncoderStage
 from keras_mmfusion.encoders.flat_glorot_uniform import FlatGlorotUniform
 from keras_mmfusion.encoders.pooling import max_pool
 from keras_mmfusion.encoders.stretch_frames import StretchFrames, motion_matrix
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
@@ -93,6 +94,7 @@ class HCNEncoder(Encoder):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
+        dropout = dropout_rate("dropout", dropout)
         if min(joints, persons, coordinates, features) < 1 or steps < 2:
             raise ValueError(
                 "`joints`, `persons`, `coordinates` and `features` must be at "

@@ -13,6 +13,7 @@ from keras_mmfusion.encoders.padded_conv3d import PaddedConv3D
 from keras_mmfusion.encoders.pooling import max_pool
 from keras_mmfusion.layers.clip_normalization import ClipNormalization
 from keras_mmfusion.ops.masking import mask_steps, strided_mask
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
@@ -108,6 +109,7 @@ class I3DEncoder(Encoder):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
+        dropout = dropout_rate("dropout", dropout)
         if min(size, channels) < 1 or int(16 * width) < 1:
             raise ValueError(
                 "`size` and `channels` must be at least 1, and `width` at "

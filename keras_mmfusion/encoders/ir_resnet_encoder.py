@@ -14,6 +14,7 @@ from keras_mmfusion.encoders.frame_encoder import (
 )
 from keras_mmfusion.layers.batch_normalization import BatchNormalization
 from keras_mmfusion.ops.masking import mask_steps
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
@@ -84,6 +85,7 @@ class IRResNetEncoder(FrameEncoder):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
+        dropout = dropout_rate("dropout", dropout)
         if (
             min([size, features, *blocks, *widths]) < 1
             or len(blocks) != len(widths)

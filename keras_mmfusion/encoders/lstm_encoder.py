@@ -4,6 +4,7 @@ from typing import Any
 
 from keras_mmfusion.encoders.encoder import Encoder
 from keras_mmfusion.layers.lstm import LSTM
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
 from keras_mmfusion.seeds import part_seed
 
@@ -55,6 +56,7 @@ class LSTMEncoder(Encoder):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
+        dropout = dropout_rate("dropout", dropout)
         if min(features, units, layers) < 1:
             raise ValueError(
                 "`features`, `units` and `layers` must be at least 1. "

@@ -12,6 +12,7 @@ from keras_mmfusion.layers.masked_batch_normalization import (
     MaskedBatchNormalization,
 )
 from keras_mmfusion.ops.masking import mask_steps
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
@@ -81,6 +82,7 @@ class MFCCEncoder(Encoder):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
+        dropouts = [dropout_rate("dropouts", rate) for rate in dropouts]
         shortest = 2 * LOST + POOL
         if (
             min([features, *channels]) < 1

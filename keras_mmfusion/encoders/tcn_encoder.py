@@ -14,6 +14,7 @@ from keras_mmfusion.layers.masked_batch_normalization import (
     MaskedBatchNormalization,
 )
 from keras_mmfusion.ops.masking import mask_steps
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
@@ -81,6 +82,7 @@ class TCNEncoder(Encoder):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
+        dropout = dropout_rate("dropout", dropout)
         if min([features, *channels], default=0) < 1 or not channels:
             raise ValueError(
                 "`features` and `channels` must be at least 1, and there must "

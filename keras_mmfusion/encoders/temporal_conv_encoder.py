@@ -15,6 +15,7 @@ from keras_mmfusion.layers.masked_statistics_pooling import (
     MaskedStatisticsPooling,
 )
 from keras_mmfusion.ops.masking import mask_steps, strided_mask
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
@@ -93,6 +94,7 @@ class TemporalConvEncoder(Encoder):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
+        dropout = dropout_rate("dropout", dropout)
         steps = [1] * len(channels) if strides is None else list(strides)
         _check(features, channels, kernel_size, steps, pooling)
         stages: dict[str, keras.layers.Layer] = {}

@@ -10,6 +10,8 @@ from keras_mmfusion.data import MultimodalDataset, Split
 from keras_mmfusion.encoders import DenseEncoder, Encoder, LSTMEncoder
 from keras_mmfusion.evaluation.training import Build, restricted
 from keras_mmfusion.layers import PaddingMask
+from keras_mmfusion.models.arguments import names_of_layers
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.types import Shape
 
 CONCAT = "concat"
@@ -61,6 +63,7 @@ def baselines(
             f"A modality must not be called {CONCAT!r}, which names the model "
             "of all modalities."
         )
+    dropout = dropout_rate("dropout", dropout)
     names = {name: [name] for name in shapes}
     if len(shapes) > 1:
         names[CONCAT] = list(shapes)
@@ -172,7 +175,8 @@ def _baseline(
         joint = keras.layers.Concatenate(name="features")(features)
     joint = keras.layers.Dropout(dropout, seed=seed, name="drop")(joint)
     outputs = keras.layers.Dense(num_classes or num_targets, name="head")(joint)
-    model = keras.Model(inputs, outputs)
+    with names_of_layers(shapes):
+        model = keras.Model(inputs, outputs)
     _compile(model, num_classes, learning_rate)
     return model
 

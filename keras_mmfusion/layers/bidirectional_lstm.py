@@ -104,4 +104,9 @@ def _reverse(x: Tensor, mask: Tensor | None) -> Tensor:
     step = ops.cumsum(ops.ones_like(mask), axis=1) - 1
     length = ops.sum(mask, axis=1, keepdims=True)
     source = ops.where(step < length, length - 1 - step, step)
-    return ops.take_along_axis(x, source[..., None], axis=1)
+    # Rows of all samples in one: `take_along_axis` fixes the number of steps
+    # when PyTorch exports a model.
+    batch, steps = ops.shape(mask)
+    first = steps * ops.arange(batch, dtype="int32")[:, None]
+    rows = ops.reshape(x, (-1, x.shape[-1]))
+    return ops.reshape(ops.take(rows, first + source, axis=0), ops.shape(x))

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
 from keras_mmfusion.types import Shape, Tensor
 
@@ -53,12 +54,7 @@ class BlockDropout(keras.layers.Layer):
         self, rate: float, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        if not 0 <= rate < 1:
-            raise ValueError(
-                "`rate` is the probability that a block is dropped and must "
-                f"lie in [0, 1). Received: rate={rate}"
-            )
-        self.rate = rate
+        self.rate = dropout_rate("rate", rate)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True

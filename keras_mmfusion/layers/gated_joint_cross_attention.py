@@ -25,6 +25,7 @@ from keras_mmfusion.layers.modality_dict import (
     modality_shapes,
 )
 from keras_mmfusion.ops.masking import mask_steps
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Modalities, Shape, Tensor
@@ -126,7 +127,7 @@ class GatedJointCrossAttention(keras.layers.Layer):
         self.steps = steps
         self.gate = gate
         self.temperature = temperature
-        self.dropout = dropout
+        self.dropout = dropout_rate("dropout", dropout)
         self.temporal_mixing = temporal_mixing
         self.kernel_size = kernel_size
         self.causal = causal

@@ -13,6 +13,7 @@ from keras_mmfusion.layers.modality_dict import (
     modality_shapes,
 )
 from keras_mmfusion.layers.modality_reinforcement import ModalityReinforcement
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Modalities, Tensor
@@ -95,8 +96,10 @@ class HierarchicalCrossModalAttention(keras.layers.Layer):
             )
         self.num_heads = num_heads
         self.levels = [level for level in LEVELS if level in levels]
-        self.rate = dropout
-        self.residual_dropout = residual_dropout
+        self.rate = dropout_rate("dropout", dropout)
+        self.residual_dropout = dropout_rate(
+            "residual_dropout", residual_dropout
+        )
         self.modalities = None if modalities is None else list(modalities)
         self.seed = seed
         self.supports_masking = True

@@ -17,6 +17,7 @@ from keras import ops
 
 from keras_mmfusion.layers.modality_dict import (
     as_list,
+    differ,
     like_inputs,
     modality_order,
     modality_shapes,
@@ -25,6 +26,7 @@ from keras_mmfusion.layers.temporal_mixing import MIXINGS, TemporalMixing
 from keras_mmfusion.layers.uniform_dropout import UniformDropout
 from keras_mmfusion.ops.masking import any_mask, mask_steps
 from keras_mmfusion.ops.tanh import tanh
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
 from keras_mmfusion.types import Modalities, Shape, Tensor
 
@@ -109,7 +111,7 @@ class JointCrossAttention(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         check_mixing(temporal_mixing, kernel_size, causal)
-        self.rate = dropout
+        self.rate = dropout_rate("dropout", dropout)
         self.temporal_mixing = temporal_mixing
         self.kernel_size = kernel_size
         self.causal = causal
@@ -346,13 +348,13 @@ def check_sequences(shapes: Mapping[Any, Shape], temporal_mixing: str) -> None:
             "Joint cross-attention takes sequences (batch, steps, channels). "
             f"Received: {dict(shapes)}"
         )
-    lengths = {shape[1] for shape in shapes.values()}
-    if len(lengths - {None}) > 1:
+    lengths = [shape[1] for shape in shapes.values()]
+    if differ(lengths):
         raise ValueError(
             "Joint cross-attention needs all modalities on one time grid. "
             f"Received: {dict(shapes)}. Bring them there with `ResampleTime`."
         )
-    if temporal_mixing == "dense" and None in lengths:
+    if temporal_mixing == "dense" and any(n is None for n in lengths):
         raise ValueError(
             'temporal_mixing="dense" learns one weight for every pair of time '
             f"steps and needs a fixed number of steps. Received: {dict(shapes)}"

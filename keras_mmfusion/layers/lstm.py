@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_mmfusion.ops.masking import last_valid_step, mask_steps
 from keras_mmfusion.ops.recurrence import lstm
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
 from keras_mmfusion.types import Shape, Tensor
 
@@ -73,7 +74,7 @@ class LSTM(keras.layers.Layer):
             )
         self.units = units
         self.return_sequences = return_sequences
-        self.rate = dropout
+        self.rate = dropout_rate("dropout", dropout)
         self.seed = seed
         self.supports_masking = True
         self.dropout = keras.layers.Dropout(

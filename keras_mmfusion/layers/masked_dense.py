@@ -8,6 +8,7 @@ from keras import ops
 from keras_mmfusion.layers.masked_batch_normalization import (
     MaskedBatchNormalization,
 )
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
 from keras_mmfusion.types import Shape, Tensor
 
@@ -63,7 +64,7 @@ class MaskedDense(keras.layers.Layer):
         super().__init__(**kwargs)
         self.units = units
         self.activation = activation
-        self.rate = dropout
+        self.rate = dropout_rate("dropout", dropout)
         self.seed = seed
         self.supports_masking = True
         policy = self.dtype_policy

@@ -21,6 +21,7 @@ from keras_mmfusion.ops.recomputed_attention import (
     few_maps,
     recomputed_attention,
 )
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
@@ -89,8 +90,10 @@ class ModalityReinforcement(keras.layers.Layer):
                 f"num_heads={num_heads}"
             )
         self.num_heads = num_heads
-        self.rate = dropout
-        self.residual_dropout = residual_dropout
+        self.rate = dropout_rate("dropout", dropout)
+        self.residual_dropout = dropout_rate(
+            "residual_dropout", residual_dropout
+        )
         self.seed = seed
         policy = self.dtype_policy
         self.target_norm = layer_norm("target_norm", policy)

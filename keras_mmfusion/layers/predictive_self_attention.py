@@ -20,6 +20,7 @@ from keras_mmfusion.ops.recomputed_attention import (
     few_maps,
     recomputed_attention,
 )
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
@@ -114,8 +115,10 @@ class PredictiveSelfAttention(keras.layers.Layer):
         self.mix = mix
         self.mixing = mixing
         self.chain = chain
-        self.rate = dropout
-        self.residual_dropout = residual_dropout
+        self.rate = dropout_rate("dropout", dropout)
+        self.residual_dropout = dropout_rate(
+            "residual_dropout", residual_dropout
+        )
         self.seed = seed
         self.supports_masking = True
         policy = self.dtype_policy

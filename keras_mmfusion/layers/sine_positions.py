@@ -49,7 +49,7 @@ class SinePositions(keras.layers.Layer):
         # float32 whatever the policy: positions above 256 have no bfloat16.
         pair = ops.cast(channel // 2, "float32")
         rate = ops.power(10000.0, -2.0 * pair / width)
-        steps = ops.cast(ops.arange(ops.shape(inputs)[1]), "float32")
+        steps = ops.arange(ops.shape(inputs)[1], dtype="float32")
         angle = steps[:, None] * rate
         code = ops.where(channel % 2 == 0, ops.sin(angle), ops.cos(angle))
         return inputs + ops.cast(code, inputs.dtype)

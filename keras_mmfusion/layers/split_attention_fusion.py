@@ -25,6 +25,7 @@ from keras_mmfusion.layers.modality_dict import (
 )
 from keras_mmfusion.ops.masking import segment_membership
 from keras_mmfusion.ops.positions import computed_once, mean_position
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
 from keras_mmfusion.types import Modalities, Shape, Tensor
 
@@ -121,7 +122,7 @@ class SplitAttentionFusion(keras.layers.Layer):
         self.reduction_factor = reduction_factor
         self.attention_floor = attention_floor
         self.segments = segments
-        self.block_dropout = block_dropout
+        self.block_dropout = dropout_rate("block_dropout", block_dropout)
         self.official_dropout = official_dropout
         self.modalities = None if modalities is None else list(modalities)
         self.seed = seed

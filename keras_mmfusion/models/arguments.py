@@ -1,7 +1,9 @@
 """Arguments that several models take."""
 
 import operator
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -37,6 +39,21 @@ def check_modality_names(names: Iterable[Any]) -> None:
                 "The name of a modality is a string that is not empty and has "
                 f"no '/' and no '.'. Received: {name!r}"
             )
+
+
+@contextmanager
+def names_of_layers(modalities: Iterable[str]) -> Iterator[None]:
+    """Where Keras may find a layer named like a modality, to say it so."""
+    try:
+        yield
+    except ValueError as error:
+        name = re.search(r'The name "(.+)" is used \d+ times', str(error))
+        if name is None:
+            raise
+        raise ValueError(
+            f"No modality can be called {name[1]!r}: a layer of the model is "
+            f"called so. Choose another name. Received: {list(modalities)}"
+        ) from error
 
 
 def takes_class_numbers(loss: Any) -> bool:

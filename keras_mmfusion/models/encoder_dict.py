@@ -11,24 +11,15 @@ from keras_mmfusion.models.arguments import check_modality_names
 
 
 def encoder_order(
-    encoders: Mapping[str, Any],
-    modalities: Sequence[str] | None,
-    layers: Sequence[str] = (),
+    encoders: Mapping[str, Any], modalities: Sequence[str] | None
 ) -> list[str]:
     """The modalities in the order given, else sorted; two or more.
 
     Args:
         encoders: Modality to encoder.
         modalities: The order, or `None`.
-        layers: Names of the model's own layers, which no modality can have.
     """
     check_modality_names(encoders)
-    taken = [m for m in encoders if m in layers]
-    if taken:
-        raise ValueError(
-            f"No modality can be called {taken[0]!r}: a layer of the model is "
-            f"called so. Choose another name. Received: {list(encoders)}"
-        )
     order = sorted(encoders) if modalities is None else list(modalities)
     if sorted(order) != sorted(encoders) or len(order) < 2:
         raise ValueError(

@@ -15,6 +15,7 @@ from keras_mmfusion.models.missing_modality import (
     ZeroIfMissing,
 )
 from keras_mmfusion.models.msaf_graph import head
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import closest
 from keras_mmfusion.types import Tensor
 
@@ -119,7 +120,7 @@ def fuse(
         "reduction_factor": reduction_factor,
         "attention_floor": attention_floor,
         "segments": segments,
-        "block_dropout": block_dropout,
+        "block_dropout": dropout_rate("block_dropout", block_dropout),
         "seed": seed,
     }
     cuts = {m: CuttableNetwork(networks[m], m) for m in order}
@@ -153,7 +154,7 @@ def fuse(
         "num_targets": num_targets,
         "combine": combine,
         "block_channels": block_channels,
-        "dropout": dropout,
+        "dropout": dropout_rate("dropout", dropout),
         "name": name,
     }
     return FusedModel(inputs, outputs, attention, networks, settings)

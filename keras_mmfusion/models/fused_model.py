@@ -9,6 +9,11 @@ import keras
 
 from keras_mmfusion.models.block_attention import attention_by_modality
 from keras_mmfusion.models.modality_outputs import ModalityOutputs
+from keras_mmfusion.models.shared_layers import (
+    share_layers,
+    shared_layers,
+    without_shared_ids,
+)
 from keras_mmfusion.models.weight_manifest import MANIFEST
 from keras_mmfusion.types import Tensor
 
@@ -27,6 +32,10 @@ class FusedModel(ModalityOutputs):
     and order of all weights are compared, and nothing is assigned if they
     differ. Layers that Keras numbered (`dense_7`) are compared by their
     number within the stage.
+
+    A `.keras` file keeps which layers, or nested models, the networks share.
+    `save` refuses networks that share weights only inside different layers,
+    such as one layer in two `TimeDistributed`.
 
     Args:
         inputs: Modality to symbolic input.
@@ -111,12 +120,17 @@ class FusedModel(ModalityOutputs):
 
     # === Saving ===
 
+    def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        shared_layers(self._networks)  # Raises before Keras opens the file.
+        super().save(filepath, *args, **kwargs)
+
     def get_config(self) -> dict[str, Any]:
         networks = {
-            m: keras.saving.serialize_keras_object(network)
+            m: without_shared_ids(keras.saving.serialize_keras_object(network))
             for m, network in self._networks.items()
         }
-        return {"networks": networks, **self._settings}
+        shared = shared_layers(self._networks)
+        return {"networks": networks, "shared": shared, **self._settings}
 
     @classmethod
     def from_config(
@@ -129,7 +143,9 @@ class FusedModel(ModalityOutputs):
             m: keras.saving.deserialize_keras_object(network, custom_objects)
             for m, network in config.pop("networks").items()
         }
-        return fuse(networks, **config)
+        # Files of earlier versions do not have the entry.
+        shared = config.pop("shared", [])
+        return fuse(share_layers(networks, shared), **config)
 
     def save_to_preset(
         self, directory: str | Path, metadata: Mapping[str, Any] | None = None

@@ -8,10 +8,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_mmfusion import presets
+from keras_mmfusion import presets, registry
 from keras_mmfusion.data.batches import Batches
 from keras_mmfusion.data.checks import check_inputs, check_labels
-from keras_mmfusion.models.arguments import takes_class_numbers
+from keras_mmfusion.models.arguments import (
+    names_of_layers,
+    takes_class_numbers,
+)
 from keras_mmfusion.models.sample_weight import (
     for_every_output,
     refuse_class_weight,
@@ -46,6 +49,12 @@ class FusionModel(keras.Model):
     num_classes: int | None = None
     # Numbers in a label that is no class; `None` if not known.
     num_targets: int | None = None
+
+    def __init__(
+        self, inputs: Mapping[str, Any], outputs: Any, name: str | None = None
+    ) -> None:
+        with names_of_layers(inputs):
+            super().__init__(inputs=inputs, outputs=outputs, name=name)
 
     # === Inputs ===
 
@@ -201,14 +210,20 @@ class FusionModel(keras.Model):
 
     @classmethod
     def presets(cls) -> dict[str, Any]:
-        """Names of the built-in presets of this class, with what they are."""
-        return presets.presets_of(cls.__name__)
+        """Names of the built-in presets of this class, with what they are.
+
+        A subclass has those of its parents as well.
+        """
+        return presets.presets_of(*registry.lineage(cls))
 
     @classmethod
     def from_preset(
         cls, name: str, load_weights: bool = True, **overrides: Any
     ) -> Any:
-        """Loads a model: architecture, weights and card.
+        """Loads a model of this class: architecture, weights and card.
+
+        A preset of a parent is loaded into this class, if its `__init__`
+        takes the same arguments and makes the same weights.
 
         Args:
             name: A built-in name, `hf://owner/name[@revision]`, or a local

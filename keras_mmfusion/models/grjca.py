@@ -30,10 +30,8 @@ from keras_mmfusion.models.step_labels import (
     check_step_labels,
 )
 from keras_mmfusion.ops.masking import any_mask
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.types import Shape
-
-# Names that no modality can have.
-LAYERS = ("fusion", "head", "joined")
 
 
 @registry.register()
@@ -142,7 +140,7 @@ class GRJCA(FusionModel):
     ) -> None:
         num_classes, num_targets = whole_sizes(num_classes, num_targets)
         # === Layers ===
-        order = encoder_order(encoders, modalities, LAYERS)
+        order = encoder_order(encoders, modalities)
         built = {m: make_encoder(m, encoders[m]) for m in order}
         fusion = GatedJointCrossAttention(
             steps=steps,
@@ -210,6 +208,7 @@ class GRJCA(FusionModel):
         """
         check_modality_names(shapes)
         widths = for_each(shapes, "channels", channels)
+        dropout_rate("encoder_dropout", encoder_dropout)
         encoders = {}
         for m, shape in shapes.items():
             if len(shape) != 2:

@@ -14,6 +14,7 @@ from keras_mmfusion.models.arguments import (
     output_size,
     whole_number,
 )
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.types import Shape
 
 # As printed, and with an adversary and a disparity that cannot grow with the
@@ -160,6 +161,8 @@ def _check(s: MEASettings) -> None:
                 f"`{name}` must be at least 0. "
                 f"Received: {name}={getattr(s, name)}"
             )
+    for part in ("input", "attention", "residual", "head"):
+        dropout_rate(f"{part}_dropout", getattr(s, f"{part}_dropout"))
     if s.width % 2 or s.width % s.num_heads:
         raise ValueError(
             "`width` must be even, half for each direction of the LSTM, and "

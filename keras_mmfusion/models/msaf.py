@@ -19,7 +19,7 @@ from keras_mmfusion.models.encoder_dict import (
     make_encoder,
 )
 from keras_mmfusion.models.modality_outputs import ModalityOutputs
-from keras_mmfusion.models.msaf_graph import head, layer_names, run_fused
+from keras_mmfusion.models.msaf_graph import head, run_fused
 from keras_mmfusion.types import Shape
 
 
@@ -114,8 +114,7 @@ class MSAF(ModalityOutputs):
     ) -> None:
         num_classes, num_targets = whole_sizes(num_classes, num_targets)
         # === Layers ===
-        layers = layer_names(encoders, fusions, combine)
-        order = encoder_order(encoders, modalities, layers)
+        order = encoder_order(encoders, modalities)
         built = {m: make_encoder(m, encoders[m]) for m in order}
 
         # === Functional Model ===

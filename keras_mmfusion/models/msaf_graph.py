@@ -1,6 +1,6 @@
 """Parts of MSAF's graph: the taps of a fusion, and the heads."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -8,19 +8,9 @@ from keras import ops
 
 from keras_mmfusion.encoders import Encoder
 from keras_mmfusion.layers import MaskedAveragePooling, SplitAttentionFusion
+from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Tensor
-
-
-def layer_names(
-    modalities: Iterable[str], fusions: Sequence[Any], combine: str
-) -> list[str]:
-    """Names of layers that a modality could have too, and must not."""
-    names = [f"{m}_mask" for m in modalities]
-    names += [f"fusion{i}" for i in range(1, len(fusions) + 1)]
-    if combine == "concat":
-        names += ["features", "features_drop", "head"]
-    return names
 
 
 def run_fused(
@@ -199,6 +189,7 @@ def head(
         dropout: Rate of dropout before a dense layer.
         seed: Of the dropout.
     """
+    dropout = dropout_rate("dropout", dropout)
     if combine == "concat":
         x = keras.layers.Concatenate(name="features")(list(features.values()))
         x = keras.layers.Dropout(dropout, seed=seed, name="features_drop")(x)

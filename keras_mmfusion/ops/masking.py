@@ -48,8 +48,9 @@ def valid_steps(x: Tensor) -> Tensor:
 def last_valid_step(mask: Tensor) -> Tensor:
     """One-hot position of the last valid step of (B, T); zero if none is."""
     mask = ops.cast(mask, "bool")
-    before_padding = ops.logical_and(mask[:, :-1], ops.logical_not(mask[:, 1:]))
-    return ops.concatenate([before_padding, mask[:, -1:]], axis=1)
+    # Longer before it is shorter: an exporter would take T - 1 for a constant.
+    longer = ops.concatenate([mask, ops.zeros_like(mask[:, :1])], axis=1)
+    return ops.logical_and(mask, ops.logical_not(longer[:, 1:]))
 
 
 def segment_membership(mask: Tensor, segments: int) -> Tensor:

@@ -1,6 +1,6 @@
 """Sums and products over the positions of a large tensor.
 
-The second place where code depends on the backend: what here are a few passes
+A place where code depends on the backend: what here are a few passes
 over memory becomes several times as many if left to the compiler's or
 PyTorch's choice (measured by `benchmarks/msaf.py`).
 """

@@ -28,13 +28,16 @@ GPU_CHUNK = 2**25
 def few_maps(query: Tensor, key: Tensor) -> bool:
     """Whether all maps of a call are so small that they may well be kept.
 
-    Then automatic differentiation costs less. `False` if a length is unknown.
+    Then automatic differentiation costs less. `False` if a length is unknown,
+    except while PyTorch exports a model: its graph has no loops over maps.
     """
     batch, heads, _, steps = ops.shape(query)
     size = batch * heads * steps * ops.shape(key)[3]
     # PyTorch calls every operation by itself, and to make maps again is many.
-    limit = 8 * CHUNK if keras.backend.backend() == "torch" else CHUNK
-    return isinstance(size, int) and size <= limit
+    torch = keras.backend.backend() == "torch"
+    if not isinstance(size, int):
+        return torch
+    return size <= (8 * CHUNK if torch else CHUNK)
 
 
 def recomputed_attention(

@@ -1,4 +1,4 @@
-"""The LSTM recurrence; the one place where code depends on the backend.
+"""The LSTM recurrence; a place where code depends on the backend.
 
 On PyTorch, Keras runs recurrences as a Python loop over the steps, slower on
 a CPU than PyTorch's own kernel (measured by `benchmarks/recurrence.py`).
@@ -128,6 +128,8 @@ def _gradients(
 def _torch_lstm(
     x: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor
 ) -> Tensor:
+    if isinstance(x.shape[1], torch.SymInt):
+        return _torch_scan(x, kernel, recurrent_kernel, bias)
     state = x.new_zeros(1, x.shape[0], recurrent_kernel.shape[0])
     weights = [kernel.T, recurrent_kernel.T, bias, torch.zeros_like(bias)]
     if x.device.type != "cpu":
@@ -147,6 +149,28 @@ def _torch_lstm(
         batch_first=True,
     )
     return outputs
+
+
+def _torch_scan(
+    x: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor
+) -> Tensor:
+    """For export with an open length, where the kernel would fix it."""
+    from torch._higher_order_ops.scan import scan
+
+    # `scan` cannot copy a weight while it is traced.
+    matrix = recurrent_kernel.clone()
+
+    def step(state: tuple[Tensor, Tensor], x_next: Tensor) -> Any:
+        h, c = state
+        i, f, g, o = (x_next + h @ matrix).chunk(4, dim=-1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+        return (h, c), h.clone()
+
+    inputs = (x @ kernel + bias).transpose(0, 1)
+    start = torch.zeros_like(inputs[0, :, : recurrent_kernel.shape[0]])
+    _, outputs = scan(step, (start, start.clone()), inputs, dim=0)
+    return outputs.transpose(0, 1)
 
 
 if keras.backend.backend() == "torch":

@@ -67,7 +67,8 @@ def load(
     """Loads a preset by name, Hub address or directory.
 
     Args:
-        cls: The class expected; its short names count. `None` takes any
+        cls: The class expected; its short names count, and those of its
+            parents, whose presets give a model of `cls`. `None` takes any
             class, by global name.
         name: `"mosei"`, `"msaf_mosei"`, `"hf://owner/name[@revision]"` or
             an existing directory, in this order.
@@ -101,24 +102,31 @@ def load(
     assert again.get_config() == model.get_config()
     ```
     """
-    class_name = None if cls is None else _registered_name(cls)
-    location = resolve(name, class_name, load_weights)
+    class_names = [] if cls is None else registry.lineage(cls)
+    location = resolve(name, class_names, load_weights)
+    subclass = None
     if cls is not None:
         found = read_metadata(location.directory, root=location.root)
-        _expect(cls, found["class_name"], name)
+        subclass = _subclass(cls, found["class_name"], name)
     return load_preset(
-        location.directory, load_weights, overrides, root=location.root
+        location.directory,
+        load_weights,
+        overrides,
+        root=location.root,
+        subclass=subclass,
     )
 
 
-def _registered_name(cls: type) -> str:
-    names = [n for n, known in registry.registered().items() if known is cls]
-    return names[0] if names else cls.__name__
-
-
-def _expect(cls: type, found: str, name: str | os.PathLike[str]) -> None:
-    if not issubclass(registry.lookup(found), cls):
-        raise PresetFileError(
-            f"The preset {str(name)!r} holds a {found}, not a "
-            f"{cls.__name__}. Load it with {found}.from_preset."
-        )
+def _subclass(
+    cls: type, found: str, name: str | os.PathLike[str]
+) -> type | None:
+    """The class to build in place of the preset's, if it is not that."""
+    own = registry.lookup(found)
+    if issubclass(own, cls):
+        return None
+    if issubclass(cls, own):
+        return cls
+    raise PresetFileError(
+        f"The preset {str(name)!r} holds a {found}, not a "
+        f"{cls.__name__}. Load it with {found}.from_preset."
+    )

@@ -29,13 +29,18 @@ class WeightSpec(NamedTuple):
     dtype: str
 
 
-def build(data: Mapping[str, Any], check: Callable[[Any], None]) -> Any:
+def build(
+    data: Mapping[str, Any],
+    check: Callable[[Any], None],
+    subclass: type | None = None,
+) -> Any:
     """Builds a registered model and runs `check` before memory is used.
 
     Args:
         data: `{"class_name": ..., "config": ...}`.
         check: Called with the model whose variables are still empty. What
             it raises ends the construction.
+        subclass: A subclass of the registered one to build in its place.
 
     Returns:
         The built model with its initial weights.
@@ -45,7 +50,7 @@ def build(data: Mapping[str, Any], check: Callable[[Any], None]) -> Any:
     _pending.calls = calls
     try:
         with _deferred_variables():
-            model = registry.from_config(data)
+            model = registry.from_config(data, subclass)
             check(model)
     finally:
         _pending.calls = outer

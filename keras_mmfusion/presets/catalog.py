@@ -58,11 +58,17 @@ def all_presets() -> dict[str, PresetEntry]:
     return {folder.name: _entry(folder) for folder in folders}
 
 
-def presets_of(class_name: str) -> dict[str, PresetEntry]:
-    """Returns the built-in presets of a class by their name in it."""
+def presets_of(*class_names: str) -> dict[str, PresetEntry]:
+    """Returns the built-in presets of classes by their names in them.
+
+    Args:
+        *class_names: Registered names; an earlier class has precedence.
+    """
+    entries = all_presets().values()
     return {
         entry.name: entry
-        for entry in all_presets().values()
+        for class_name in reversed(class_names)
+        for entry in entries
         if entry.class_name == class_name
     }
 

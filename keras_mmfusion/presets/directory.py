@@ -59,6 +59,7 @@ def load_preset(
     overrides: Mapping[str, Any] | None = None,
     *,
     root: str | os.PathLike[str] | None = None,
+    subclass: type | None = None,
 ) -> Any:
     """Loads a preset directory; every file and weight is verified.
 
@@ -68,6 +69,7 @@ def load_preset(
         overrides: Config keys to replace. If the weights then fit except in
             the head, the head is left fresh and a warning lists it.
         root: Where links may lead; the directory itself by default.
+        subclass: A subclass of the preset's class to build in its place.
 
     Returns:
         The model.
@@ -82,8 +84,8 @@ def load_preset(
     )
     if load_weights and preset.arrays is None:
         raise _untrained(preset)
-    if overrides:
-        return _load_with_overrides(preset, overrides)
+    if overrides or subclass is not None:
+        return _load_changed(preset, overrides or {}, subclass)
     return _build_verified(preset)[0]
 
 
@@ -186,10 +188,15 @@ def _build_verified(preset: Preset) -> tuple[Any, float | None]:
     return model, golden.check(model, preset.metadata["golden"], label)
 
 
-def _load_with_overrides(preset: Preset, overrides: Mapping[str, Any]) -> Any:
+def _load_changed(
+    preset: Preset, overrides: Mapping[str, Any], subclass: type | None
+) -> Any:
     # The preset itself is verified before the user's changes.
     _build_verified(preset)
-    cls = registry.lookup(preset.config["class_name"])
+    cls = subclass or registry.lookup(preset.config["class_name"])
+    what = (
+        f"overrides {dict(overrides)}" if overrides else f"class {cls.__name__}"
+    )
     registry.check_arguments(cls, {**preset.config["config"], **overrides})
     changed = {
         "class_name": preset.config["class_name"],
@@ -200,19 +207,19 @@ def _load_with_overrides(preset: Preset, overrides: Mapping[str, Any]) -> Any:
 
     def check(model: Any) -> None:
         if arrays is not None:
-            fresh.extend(_fresh_head(model, preset.manifest, overrides))
+            fresh.extend(_fresh_head(model, preset.manifest, what))
             for name, weight in naming.named_weights(model).items():
                 if name not in fresh:
                     building.start_from(weight, arrays[name])
 
-    model = building.build(changed, check)
+    model = building.build(changed, check, subclass)
     if arrays is None:
         return model
     assign_weights(model, {n: a for n, a in arrays.items() if n not in fresh})
     if fresh:
         warnings.warn(
-            f"The overrides {dict(overrides)} gave {cls.__name__} a new, "
-            f"untrained head: {', '.join(fresh)}. All other weights are "
+            f"Through the {what} the model has a new, untrained "
+            f"head: {', '.join(fresh)}. All other weights are "
             "loaded. Train the model before you use its outputs.",
             UserWarning,
             stacklevel=5,
@@ -221,7 +228,7 @@ def _load_with_overrides(preset: Preset, overrides: Mapping[str, Any]) -> Any:
 
 
 def _fresh_head(
-    model: Any, listed: dict[str, WeightSpec], overrides: Mapping[str, Any]
+    model: Any, listed: dict[str, WeightSpec], what: str
 ) -> list[str]:
     """Returns the head's weights if only they differ, else raises."""
     specs = building.specs_of(naming.named_weights(model))
@@ -241,9 +248,9 @@ def _fresh_head(
     if problems:
         head = ", ".join(prefixes) or "none declared"
         raise ValueError(
-            f"The overrides {dict(overrides)} change more than the head "
-            f"(head weights: {head}), so the trained weights do not fit: "
-            f"{'; '.join(problems)}. Override only what the head depends on "
+            f"Through the {what} more than the head changes (head weights: "
+            f"{head}), so the trained weights do not fit: "
+            f"{'; '.join(problems)}. Change only what the head depends on "
             "(such as num_classes), or pass load_weights=False for an "
             "untrained network."
         )

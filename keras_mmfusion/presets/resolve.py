@@ -1,6 +1,7 @@
 """From a name to a directory: built in, on the Hub, on disk."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ class Location:
 
 def resolve(
     name: str | os.PathLike[str],
-    class_name: str | None = None,
+    class_names: Sequence[str] = (),
     with_weights: bool = True,
 ) -> Location:
     """Finds a preset; built-in names come before the Hub and the disk.
@@ -31,15 +32,15 @@ def resolve(
     Args:
         name: A built-in name of the class or a global name, then
             `"hf://owner/name[@revision]"`, then an existing directory.
-        class_name: The class whose short names count; `None` for global
-            names only.
+        class_names: The classes whose short names count, the nearest first;
+            none for global names only.
         with_weights: Whether the weights are needed.
 
     Raises:
         PresetNotFoundError: If there is no such preset.
     """
     if isinstance(name, str):
-        entry = _built_in(name, class_name)
+        entry = _built_in(name, class_names)
         if entry is not None:
             return _locate(entry, with_weights)
         if name.startswith(hub.SCHEME):
@@ -52,15 +53,12 @@ def resolve(
     path = os.path.expanduser(name)
     if os.path.isdir(path):
         return Location(Path(path), Path(path))
-    raise _not_found(name, class_name)
+    raise _not_found(name, class_names)
 
 
-def _built_in(name: str, class_name: str | None) -> PresetEntry | None:
-    if class_name is not None:
-        own = catalog.presets_of(class_name)
-        if name in own:
-            return own[name]
-    return catalog.find_global(name)
+def _built_in(name: str, class_names: Sequence[str]) -> PresetEntry | None:
+    own = catalog.presets_of(*class_names)
+    return own[name] if name in own else catalog.find_global(name)
 
 
 def _locate(entry: PresetEntry, with_weights: bool) -> Location:
@@ -81,11 +79,11 @@ def _locate(entry: PresetEntry, with_weights: bool) -> Location:
 
 
 def _not_found(
-    name: str | os.PathLike[str], class_name: str | None
+    name: str | os.PathLike[str], class_names: Sequence[str]
 ) -> PresetNotFoundError:
-    own = catalog.presets_of(class_name) if class_name else {}
+    own = catalog.presets_of(*class_names)
     known = list(own) or list(catalog.all_presets())
-    of = f" of {class_name}" if own else ""
+    of = f" of {class_names[0]}" if own else ""
     text = str(name)
     near = registry.closest(text, known)
     if "://" in text:

@@ -245,3 +245,10 @@ def test_images_are_kept_as_they_are():
     part = Split({"image": Vectors(np.ones((2, 8, 8, 1)))}, [0, 1])
     inputs, _ = part.arrays()
     assert inputs["image"].shape == (2, 8, 8, 1)
+
+
+def test_a_modality_that_no_sample_has_is_a_step_of_zeros():
+    audio = np.zeros((4, 6, 3), "float32")
+    split = Split({"audio": audio, "image": np.ones((4, 2))}, np.arange(4))
+    inputs, _ = split.arrays()
+    np.testing.assert_array_equal(inputs["audio"], np.zeros((4, 1, 3)))

@@ -2,14 +2,14 @@ import keras
 import numpy as np
 import pytest
 
-from keras_mmfusion.data import ModalityDropout
-from keras_mmfusion.evaluation import FitSettings
+from keras_mmfusion.data import ModalityDropout, Split
+from keras_mmfusion.evaluation import FitSettings, baselines
 from keras_mmfusion.evaluation.training import (
     BestEpoch,
     input_modalities,
     restricted,
 )
-from tests.evaluation.tiny import linear, split
+from tests.evaluation.tiny import dataset, linear, small_run, split
 
 
 class Weights:
@@ -102,3 +102,18 @@ def test_a_model_gets_the_modalities_it_takes():
     assert input_modalities(unnamed, ["audio", "image"]) == ["image"]
     with pytest.raises(ValueError, match=r"takes \['image'\].*has \['video'\]"):
         input_modalities(unnamed, ["video"])
+
+
+def test_a_split_in_which_no_sample_has_a_modality():
+    data = dataset()
+    shapes = {"audio": (None, 5), "image": (4,)}
+    valid = split(1, 4)
+    inputs, labels = valid.arrays()
+    inputs["audio"][:] = 0
+    data.valid = Split(inputs, labels, ids=valid.ids)
+    result = small_run(
+        baselines(shapes, num_classes=3, units=4)["concat"],
+        data,
+        fit={"epochs": 1},
+    )
+    assert result.models["model"].predictions.shape == (2, 48, 3)

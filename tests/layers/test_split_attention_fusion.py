@@ -313,7 +313,7 @@ def test_bfloat16_keeps_the_softmax_in_float32():
         ({"block_channels": 4, "reduction_factor": 8}, None, "at least one"),
         ({"block_channels": 4, "attention_floor": 1.5}, None, "floor"),
         ({"block_channels": 4, "segments": 0}, None, "segments"),
-        ({"block_channels": 4, "block_dropout": 1.0}, None, "rate"),
+        ({"block_channels": 4, "block_dropout": 1.0}, None, "block_dropout"),
         ({"block_channels": 99}, {"a": (1, 8), "b": (1, 8)}, "more channels"),
         (
             {"block_channels": 4, "segments": 2},

@@ -2,6 +2,7 @@
 
 import shutil
 
+import keras
 import pytest
 
 from keras_mmfusion import presets
@@ -235,11 +236,12 @@ def test_malformed_addresses_are_never_sent(address, server):
 def test_the_class_must_fit(server, directories):
     server.add(REPO, files_of(directories[0]))
 
-    class Another(TinyTwins):
+    class Sibling(TinyTwins):
         pass
 
+    assert type(presets.load(Sibling, ADDRESS)) is Sibling
     with pytest.raises(PresetFileError, match="holds a TinyTwins, not a"):
-        presets.load(Another, ADDRESS)
+        presets.load(keras.layers.Dense, ADDRESS)
 
 
 def test_links_of_the_cache_are_followed_and_no_others(

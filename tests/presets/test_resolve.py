@@ -2,7 +2,9 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
+import keras
 import pytest
 
 from keras_mmfusion import presets
@@ -130,12 +132,51 @@ def test_overrides_are_passed_on(shelf):
     assert model.units == 7
 
 
-def test_the_class_must_fit(shelf):
-    class Another(TinyTwins):
-        pass
+class Another(keras.Model):
+    pass
 
+
+class TwinsSibling(TinyTwins):
+    pass
+
+
+def test_the_class_must_fit(shelf):
     with pytest.raises(PresetFileError, match=r"Load it with TinyTwins\."):
         presets.load(Another, "tinytwins_good")
+
+
+def test_a_subclass_has_the_presets_of_its_parent(shelf):
+    for name in ("good", "tinytwins_good", shelf / "tinytwins_good"):
+        model = presets.load(TwinsSibling, name)
+        assert type(model) is TwinsSibling
+        same(model, tiny(1))
+    bare = presets.load(TwinsSibling, "bare", load_weights=False, units=7)
+    assert type(bare) is TwinsSibling
+    assert bare.units == 7
+    with pytest.raises(PresetNotFoundError, match="of TinyTwins: bare, good"):
+        presets.load(TwinsSibling, "goood")
+
+
+class WiderTwins(TinyTwins):
+    def __init__(
+        self, width: int, units: int, num_classes: int, order: Any
+    ) -> None:
+        super().__init__(width, units + 1, num_classes, order)
+
+
+def test_a_subclass_of_another_network_is_refused(shelf):
+    with pytest.raises(ValueError, match="Through the class WiderTwins more"):
+        presets.load(WiderTwins, "good")
+
+
+class NamedTwins(TinyTwins):
+    def __init__(self, title: str, **kwargs: Any) -> None:
+        super().__init__(name=title, **kwargs)
+
+
+def test_a_subclass_of_other_arguments_is_refused(shelf):
+    with pytest.raises(ValueError, match=r"NamedTwins.*missing key 'title'"):
+        presets.load(NamedTwins, "good")
 
 
 # === Weights that are too large for the package ===
