@@ -1,4 +1,4 @@
-"""Max pooling as the official networks pad it."""
+"""Max pooling as the official networks pad it; depends on the backend."""
 
 import functools
 from collections.abc import Sequence
