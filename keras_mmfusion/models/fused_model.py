@@ -118,6 +118,20 @@ class FusedModel(ModalityOutputs):
         heads = ("num_classes", "num_targets")
         return any(self._settings[key] is not None for key in heads)
 
+    def _track_variables(self) -> None:
+        """Tells PyTorch of every variable; Keras names them by their paths.
+
+        Two networks may have a layer of the same name each. Keras would leave
+        one of them out, and its gradients would add up from step to step.
+        """
+        parameters: dict[str, Any] = {}
+        for variable in self.variables:
+            name = variable.path
+            while name in parameters:
+                name += "'"
+            parameters[name] = variable.value
+        self._torch_params = torch.nn.ParameterDict(parameters)
+
     # === Saving ===
 
     def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
@@ -162,3 +176,7 @@ class FusedModel(ModalityOutputs):
                 "These weights were not saved from a model made by `fuse`."
             )
         super().load_own_variables(store)
+
+
+if keras.backend.backend() == "torch":
+    import torch
