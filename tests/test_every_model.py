@@ -144,6 +144,35 @@ def test_training_then_a_preset_gives_the_same_model(make, tmp_path):
     twin.fit(x, np.arange(4), verbose=0)
 
 
+def test_a_keras_file_keeps_frozen_layers_and_the_optimizer(make, tmp_path):
+    model = make()
+    for layer in model.layers:
+        if layer.name.startswith("left") and layer.weights:
+            layer.trainable = False
+    model.compile(keras.optimizers.Adam(1e-2))
+    model.optimizer.build(model.trainable_variables)
+    model.optimizer.iterations.assign(7)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    frozen = [v.path for v in model.weights if not v.trainable]
+    assert len(model.trainable_weights) < len(make().trainable_weights)
+    assert [v.path for v in again.trainable_weights] == [
+        v.path for v in model.trainable_weights
+    ]
+    assert [v.path for v in again.weights if not v.trainable] == frozen
+    assert int(again.optimizer.iterations) == 7
+
+
+def test_a_keras_file_of_another_policy_is_named(make, tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        make().save(tmp_path / "model.keras")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    with pytest.warns(UserWarning, match="mixed_bfloat16.*float32"):
+        keras.saving.load_model(tmp_path / "model.keras")
+
+
 def test_bfloat16_trains(make):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:

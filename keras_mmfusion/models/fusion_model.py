@@ -1,6 +1,7 @@
 """What all fusion models share: inputs by name, presets, a default compile."""
 
 import inspect
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from keras_mmfusion.models.arguments import (
     names_of_layers,
     takes_class_numbers,
 )
+from keras_mmfusion.models.frozen_layers import freeze, frozen_layers
 from keras_mmfusion.models.sample_weight import (
     for_every_output,
     refuse_class_weight,
@@ -322,9 +324,31 @@ class FusionModel(keras.Model):
             return ["accuracy"]  # Keras' choice, by the shape of the labels.
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
+    def get_compile_config(self) -> dict[str, Any]:
+        # What constructor arguments cannot say goes into a file with these.
+        config = super().get_compile_config()
+        if not config:
+            return config
+        policy = self.dtype_policy.name
+        return {**config, "frozen": frozen_layers(self), "policy": policy}
+
     def compile_from_config(self, config: dict[str, Any]) -> None:
+        settings = dict(config)
+        # Files of earlier versions have neither of them.
+        policy = settings.pop("policy", self.dtype_policy.name)
+        if policy != self.dtype_policy.name:
+            warnings.warn(
+                f"The file is of a model of dtype policy {policy!r}; it is "
+                f"loaded as {self.dtype_policy.name!r}. To get it as it was, "
+                f"call keras.config.set_dtype_policy({policy!r}) before.",
+                UserWarning,
+                stacklevel=2,
+            )
+        # The optimizer's variables are those of what trains.
+        if "frozen" in settings:
+            freeze(self, settings.pop("frozen"))
         # Keras skips this for a model with its own `compile`.
-        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.compile(**keras.saving.deserialize_keras_object(settings))
         self.optimizer.build(self.trainable_variables)
 
     @classmethod

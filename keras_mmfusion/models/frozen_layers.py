@@ -1,0 +1,44 @@
+"""Which layers of a model are frozen, for its file."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+
+def frozen_layers(model: keras.Model) -> dict[str, Any]:
+    """Which of the model's layers do not train, by their numbers."""
+    layers = _layers(model)
+    frozen = [i for i, layer in enumerate(layers) if not layer.trainable]
+    return {"layers": len(layers), "frozen": frozen}
+
+
+def freeze(model: keras.Model, found: Mapping[str, Any]) -> None:
+    """Does so to a model of the same config.
+
+    Raises:
+        ValueError: If it has another number of layers.
+    """
+    if not found["frozen"]:
+        return
+    layers = _layers(model)
+    if len(layers) != found["layers"]:
+        raise ValueError(
+            f"The file tells which of {found['layers']} layers are frozen. "
+            f"Received: a model of {len(layers)} layers, made by another "
+            "version. Load its weights into a new model."
+        )
+    frozen = [layers[i] for i in found["frozen"]]
+    for layer in frozen:
+        layer.trainable = False
+    # A frozen layer has frozen all within it; some may have been trained.
+    held = {id(layer) for layer in frozen}
+    for layer in layers:
+        innermost = not any(layer._flatten_layers(include_self=False))
+        if innermost and id(layer) not in held:
+            layer.trainable = True
+
+
+def _layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """The model and all layers within it, however deep."""
+    return list(model._flatten_layers(include_self=True, recursive=True))
