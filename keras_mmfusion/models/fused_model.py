@@ -144,7 +144,8 @@ class FusedModel(ModalityOutputs):
             for m, network in self._networks.items()
         }
         shared = shared_layers(self._networks)
-        return {"networks": networks, "shared": shared, **self._settings}
+        settings = {**self._settings, "name": self.name}
+        return {"networks": networks, "shared": shared, **settings}
 
     @classmethod
     def from_config(

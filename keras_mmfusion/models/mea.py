@@ -321,13 +321,16 @@ class MEA(FusionModel):
         total = super().compute_loss(
             x, y, y_pred["prediction"], sample_weight, training
         )
-        self.trackers["task_loss"].update_state(total)
+        # As Keras weighs its own mean: the last batch may be smaller.
+        size = ops.shape(y_pred["prediction"])[0]
+        self.trackers["task_loss"].update_state(total, sample_weight=size)
         terms = self.objective(y_pred, training=training)
         for name, weight in self.objective.weights_of_terms.items():
-            self.trackers[f"{name}_loss"].update_state(terms[name])
+            tracker = self.trackers[f"{name}_loss"]
+            tracker.update_state(terms[name], sample_weight=size)
             total = total + weight * terms[name]
         for name, value in signs(y_pred).items():
-            self.trackers[name].update_state(value)
+            self.trackers[name].update_state(value, sample_weight=size)
         return total
 
     def compute_metrics(

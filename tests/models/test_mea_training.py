@@ -85,6 +85,18 @@ def test_evaluation_logs_the_same_terms_and_trains_nothing():
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_smaller_last_batch_counts_for_less():
+    c = config()
+    model = model_of(c, random_weights(c, 0))
+    found = [
+        model.evaluate(
+            inputs(), labels(c), batch_size=size, verbose=0, return_dict=True
+        )["task_loss"]
+        for size in (4, 3)
+    ]
+    assert found[1] == pytest.approx(found[0], rel=1e-5)
+
+
 def test_every_dropout_drops_in_training_and_in_training_alone():
     shapes = {m: (None, x.shape[2]) for m, x in X.items()}
     model = models.MEA(
