@@ -1,7 +1,7 @@
 """Checks at the data boundary, with errors that say what to do."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -182,11 +182,18 @@ def _rank_advice(received: tuple[int | None, ...], shape: ItemShape) -> str:
     return ""
 
 
+def differ(sizes: Iterable[int | None]) -> bool:
+    """Whether sizes differ, as far as known.
+
+    While PyTorch exports a model they may be symbols, which have no hash.
+    """
+    known = [size for size in sizes if size is not None]
+    return any(size != known[0] for size in known)
+
+
 def _check_batch_sizes(given: Mapping[str, int | None]) -> None:
     known = {name: size for name, size in given.items() if size is not None}
-    # No set: while PyTorch exports a model, sizes are symbols without a hash.
-    sizes = list(known.values())
-    if any(size != sizes[0] for size in sizes):
+    if differ(known.values()):
         raise ValueError(
             "All modalities must hold the same samples. Received batch "
             "sizes: " + ", ".join(f"{k!r}: {n}" for k, n in known.items())

@@ -82,13 +82,3 @@ class FrameEncoder(Encoder):
         for stage in self.stages.values():
             x = stage(x, mask=mask, training=False)
         return x, {}
-
-
-def masked_norm(
-    layer: Any, x: Tensor, mask: Tensor | None, training: bool | None
-) -> Tensor:
-    """The layer, with the statistics of what is in the mask, (N,) or (B, T)."""
-    if mask is not None:
-        for _ in range(len(x.shape) - 1 - len(mask.shape)):
-            mask = ops.expand_dims(mask, axis=-1)
-    return layer(x, training=training, mask=mask)

@@ -7,11 +7,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.encoders.flat_glorot_uniform import FlatGlorotUniform
-from keras_mmfusion.encoders.frame_encoder import (
-    FrameEncoder,
-    FrameLayer,
-    masked_norm,
-)
+from keras_mmfusion.encoders.frame_encoder import FrameEncoder, FrameLayer
 from keras_mmfusion.layers.batch_normalization import BatchNormalization
 from keras_mmfusion.ops.masking import mask_steps
 from keras_mmfusion.rates import dropout_rate
@@ -152,7 +148,7 @@ class Stem(FrameLayer):
     def run_frames(
         self, x: Tensor, mask: Tensor | None, training: bool | None
     ) -> Tensor:
-        x = masked_norm(self.norm, self.conv(_pad(x)), mask, training)
+        x = self.norm(self.conv(_pad(x)), training=training, mask=mask)
         return self.prelu(x)
 
     def frame_output_shape(self, shape: Shape) -> Shape:
@@ -235,15 +231,15 @@ class Block(keras.layers.Layer):
         frame_mask: Tensor | None = None,
         training: bool | None = None,
     ) -> Tensor:
-        x = masked_norm(self.norm1, inputs, frame_mask, training)
+        x = self.norm1(inputs, training=training, mask=frame_mask)
         x = self.prelu(self.conv1(_pad(x)))
         x = self.conv2(_pad(x))
-        x = masked_norm(self.norm2, x, frame_mask, training)
+        x = self.norm2(x, training=training, mask=frame_mask)
         if self.shortcut is None:
             return x + inputs[:, :: self.stride, :: self.stride]
         shortcut = self.shortcut(inputs)
-        return x + masked_norm(
-            self.shortcut_norm, shortcut, frame_mask, training
+        return x + self.shortcut_norm(
+            shortcut, training=training, mask=frame_mask
         )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -280,10 +276,10 @@ class Embedding(FrameLayer):
     def run_frames(
         self, x: Tensor, mask: Tensor | None, training: bool | None
     ) -> Tensor:
-        x = masked_norm(self.norm1, x, mask, training)
+        x = self.norm1(x, training=training, mask=mask)
         x = self.dropout(x, training=training)
         x = self.dense(ops.reshape(x, (-1, self.dense.kernel.shape[0])))
-        x = ops.cast(masked_norm(self.norm2, x, mask, training), "float32")
+        x = ops.cast(self.norm2(x, training=training, mask=mask), "float32")
         square = ops.sum(ops.square(x), axis=-1, keepdims=True)
         x = x * ops.rsqrt(ops.maximum(square, 1e-24))
         return ops.cast(x, self.compute_dtype)

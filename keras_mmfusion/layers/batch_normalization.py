@@ -23,8 +23,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     Call arguments:
         inputs: Float tensor (B, ..., C).
         training: Whether to use batch statistics.
-        mask: Boolean tensor (B, ...), one rank less than `inputs`; statistics
-            are of what is in it. `None` for everything.
+        mask: Boolean tensor of the first axes of `inputs`, (B,), (B, T), ...;
+            statistics are of what is in it. `None` for everything.
     """
 
     def __init__(
@@ -38,6 +38,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
         training: bool | None = None,
         mask: Tensor | None = None,
     ) -> Tensor:
+        if mask is not None:
+            for _ in range(len(inputs.shape) - 1 - len(mask.shape)):
+                mask = ops.expand_dims(mask, axis=-1)
         from_batch = bool(training) and self.trainable
         if keras.backend.backend() == "torch" and (
             not from_batch or _whole_batch_counts(inputs, mask)

@@ -18,16 +18,6 @@ class ClipNormalization(BatchNormalization):
         mask: Boolean tensor (B, T), or `None` for all valid.
     """
 
-    def call(
-        self,
-        inputs: Tensor,
-        training: bool | None = None,
-        mask: Tensor | None = None,
-    ) -> Tensor:
-        if mask is not None:
-            mask = mask[:, :, None, None] if training else None
-        return super().call(inputs, training=training, mask=mask)
-
     def _moments(
         self, inputs: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:

@@ -15,9 +15,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_mmfusion.data.checks import differ
 from keras_mmfusion.layers.modality_dict import (
     as_list,
-    differ,
     like_inputs,
     modality_order,
     modality_shapes,

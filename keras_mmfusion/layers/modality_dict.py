@@ -4,9 +4,10 @@ The order is the one given by name, else sorted by name; a dict's own order
 never matters. A list keeps its order.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from keras_mmfusion.data.checks import differ
 from keras_mmfusion.types import Shape
 
 
@@ -86,15 +87,6 @@ def check_batch_sizes(values: Mapping[Any, Any]) -> None:
             "All modalities must hold the same samples. Received batch sizes: "
             f"{sizes}"
         )
-
-
-def differ(sizes: Iterable[int | None]) -> bool:
-    """Whether sizes differ, as far as known.
-
-    While PyTorch exports a model they may be symbols, which have no hash.
-    """
-    known = [size for size in sizes if size is not None]
-    return any(size != known[0] for size in known)
 
 
 def like_inputs(inputs: Any, order: Sequence[Any], values: list[Any]) -> Any:

@@ -13,9 +13,10 @@ from keras_mmfusion.types import Tensor
 class UniformDropout(keras.layers.Dropout):
     """Keras' layer: every value is 0, or x / (1 - rate).
 
-    The uniform numbers that decide are PyTorch's own there, and a hash of the
-    position elsewhere: a half to a third of the time of Keras' on a CPU
-    (`benchmarks/elementwise.py`).
+    The uniform numbers that decide are PyTorch's own there, about a third of
+    the time of Keras' on a CPU (`benchmarks/elementwise.py`). Elsewhere a hash
+    of the position decides, of which a compiler makes one loop
+    (`benchmarks/README.md`).
     """
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Any:

@@ -46,8 +46,9 @@ class FusionModel(keras.Model):
     therefore also say what each weight is called: they load only into a model
     of the same modalities, in the same order, and layers; else nothing is
     assigned. Files of earlier versions do not say it, and load by position.
-    A `.keras` file keeps which layers are frozen; its dtype policy has to be
-    set before it is loaded, else a warning names it.
+    A `.keras` file keeps which layers are frozen, unless it is loaded with
+    `compile=False`; its dtype policy has to be set before it is loaded, else
+    a warning names it.
 
     `keras.models.clone_model` gives a plain functional model, without what a
     class adds to the loss. `Class.from_config(model.get_config())` does not.

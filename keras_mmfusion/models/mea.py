@@ -37,9 +37,9 @@ class MEA(FusionModel):
 
     Memory: no large attention map is kept, unless `chain="mixed"`: what a step
     needs grows with batch and lengths, not with their squares.
-    Measured, 32 clips of 50, 375 and 500 steps with 8 heads take 3.0 GB under
-    PyTorch, 5.3 under TensorFlow and 6.0 under JAX, and 64 clips of 50, 500
-    and 500 steps with 10 heads 7.8 and 9.0 GB under the first two
+    Measured, 32 clips of 50, 375 and 500 steps with 8 heads take 3.2 GB under
+    PyTorch, 5.4 under TensorFlow and 6.0 under JAX, and 64 clips of 50, 500
+    and 500 steps with 10 heads 7.8, 9.0 and 10.5 GB
     (`benchmarks/README_mea.md`). `mixed_bfloat16` takes 28 % less
     under PyTorch, 21 % under TensorFlow and 12 % under JAX, on a CPU. If that
     is too much, make the batch smaller; disparity is no mean over samples, so

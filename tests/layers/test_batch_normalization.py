@@ -115,3 +115,12 @@ def test_half_precision_counts_in_float32():
     np.testing.assert_allclose(
         numpy_of(layer.moving_mean), 0.1 * numpy_of(mean).mean(0), rtol=1e-3
     )
+
+
+def test_a_mask_of_the_first_axes_counts_for_the_others():
+    x = values((2, 5, 4, 3))
+    mask = np.array([[True] * 5, [True, True, False, False, False]])
+    layer = BatchNormalization()
+    layer(x, training=True, mask=ops.convert_to_tensor(mask))
+    expected = 0.1 * x[mask].reshape(-1, 3).mean(axis=0)
+    np.testing.assert_allclose(numpy_of(layer.moving_mean), expected, rtol=1e-4)

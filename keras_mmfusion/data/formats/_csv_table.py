@@ -52,9 +52,9 @@ def read_csv(path: Path) -> Arrays:
     columns = dict(zip(names, np.array(rows).T, strict=True))
     arrays: Arrays = {}
     for key in names:
-        kind, _, name = key.partition(".")
         # A number belongs to a modality that is named "group".
-        group = kind + "." == GROUP and not name.isdigit()
+        number = key.removeprefix(GROUP).isdigit()
+        group = key.startswith(GROUP) and not number
         if key in ("split", "ids") or group:
             arrays[key] = columns.pop(key)
     try:
