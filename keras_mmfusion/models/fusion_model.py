@@ -17,6 +17,7 @@ from keras_mmfusion.models.arguments import (
     takes_class_numbers,
 )
 from keras_mmfusion.models.frozen_layers import freeze, frozen_layers
+from keras_mmfusion.models.kept_values import kept_values
 from keras_mmfusion.models.sample_weight import (
     for_every_output,
     refuse_class_weight,
@@ -114,17 +115,20 @@ class FusionModel(keras.Model):
         else:
             self._check(validation)
         self._build_optimizer()
-        return super().fit(x, y, *args, **kwargs)
+        with kept_values(self):
+            return super().fit(x, y, *args, **kwargs)
 
     def evaluate(
         self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
     ) -> Any:
         self._check(x, y)
-        return super().evaluate(x, y, *args, **kwargs)
+        with kept_values(self):
+            return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         self._check_inputs(x)
-        return super().predict(x, *args, **kwargs)
+        with kept_values(self):
+            return super().predict(x, *args, **kwargs)
 
     def train_on_batch(
         self,
