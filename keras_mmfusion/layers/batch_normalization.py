@@ -49,19 +49,19 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return super().call(inputs, training=training, mask=mask)
 
     def _torch_call(self, inputs: Tensor, from_batch: bool) -> Tensor:
-        dtype = keras.backend.result_type(inputs.dtype, "float32")
-        x = ops.cast(inputs, dtype)
+        dtype = torch.promote_types(inputs.dtype, torch.float32)
+        x = inputs.to(dtype)
         if from_batch:
             mean, variance = x.new_zeros(2, x.shape[-1])
         else:
-            mean = ops.cast(self.moving_mean, dtype)
-            variance = ops.cast(self.moving_variance, dtype)
+            mean = self.moving_mean.value.to(dtype)
+            variance = self.moving_variance.value.to(dtype)
         y = torch.nn.functional.batch_norm(
             _channels_second(x),
             mean,
             variance,
-            ops.cast(self.gamma, dtype),
-            ops.cast(self.beta, dtype),
+            self.gamma.value.to(dtype),
+            self.beta.value.to(dtype),
             training=from_batch,
             momentum=1.0,  # All of the batch's statistics, none of the zeros.
             eps=self.epsilon,

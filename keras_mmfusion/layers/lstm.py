@@ -112,9 +112,9 @@ class LSTM(keras.layers.Layer):
             inputs = self.dropout(inputs, training=training)
         y = lstm(
             inputs,
-            ops.convert_to_tensor(self.kernel),
-            ops.convert_to_tensor(self.recurrent_kernel),
-            ops.convert_to_tensor(self.bias),
+            self.kernel.value,
+            self.recurrent_kernel.value,
+            self.bias.value,
         )
         if mask is None:
             return y if self.return_sequences else y[:, -1]

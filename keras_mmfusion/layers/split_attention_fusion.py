@@ -338,9 +338,8 @@ def _highlight(x: Tensor, weight: Tensor, steps: Tensor | None) -> Tensor:
     if steps is not None:
         weight = ops.einsum("bts,bsc->btc", ops.cast(steps, x.dtype), weight)
     # One weight per sample, step and channel, the same everywhere in space.
-    for _ in range(len(x.shape) - 3):
-        weight = ops.expand_dims(weight, axis=-2)
-    return x * weight
+    space = [None] * (len(x.shape) - 3)
+    return x * weight[(..., *space, slice(None))]
 
 
 def _uniform(fan_in: int, seed: int | None) -> dict[str, Any]:

@@ -22,9 +22,9 @@ def mean_position(x: Tensor) -> Tensor:
     # PyTorch sums rows of channels slowly and divides the gradient of a mean
     # at every position; a product with their shares does neither.
     positions = math.prod(x.shape[2:-1])
-    rows = ops.reshape(x, (-1, positions, x.shape[-1]))
-    shares = ops.full((1, 1, positions), 1 / positions, dtype=x.dtype)
-    return ops.reshape(ops.matmul(shares, rows), (*x.shape[:2], x.shape[-1]))
+    rows = x.reshape(-1, positions, x.shape[-1])
+    shares = x.new_full((1, 1, positions), 1 / positions)
+    return (shares @ rows).reshape(*x.shape[:2], x.shape[-1])
 
 
 def computed_once(x: Tensor) -> Tensor:
