@@ -30,19 +30,31 @@ class MEAObjective(keras.layers.Layer):
     def __init__(self, settings: MEASettings, **kwargs: Any) -> None:
         super().__init__(dtype="float32", **kwargs)
         self.settings = settings
+        # In half precision a missing vector, all zeros, has no finite
+        # gradient through the normalisation.
+        policy = self.dtype_policy
         count = len(settings.modalities)
         if settings.adversary:
             self.reversal = GradientReversal(
-                settings.reversal, settings.ramp_steps, name="reversal"
+                settings.reversal,
+                settings.ramp_steps,
+                name="reversal",
+                dtype=policy,
             )
             self.reversal.build((None, settings.latent))
             self.modality_discriminator = Perceptron(
-                settings.latent, count, name="modality_discriminator"
+                settings.latent,
+                count,
+                name="modality_discriminator",
+                dtype=policy,
             )
             self.modality_discriminator.build((None, settings.latent))
         if settings.weighs_by_importance:
             self.importance_discriminator = keras.layers.Dense(
-                count, use_bias=False, name="importance_discriminator"
+                count,
+                use_bias=False,
+                name="importance_discriminator",
+                dtype=policy,
             )
             self.importance_discriminator.build((None, settings.latent))
         self.built = True
