@@ -34,7 +34,7 @@ def check_inputs(
     Raises:
         ValueError: for a missing or unknown modality, a wrong rank or width,
             an empty axis, batch sizes that differ, an empty batch, values
-            that are not real numbers, NaN or infinity.
+            that are not real numbers, NaN or infinity, a foreign byte order.
 
     Example:
 
@@ -51,6 +51,7 @@ def check_inputs(
     _check_batch_sizes({name: _shape(inputs[name])[0] for name in shapes})
     for name in shapes:
         if isinstance(inputs[name], np.ndarray):
+            check_byte_order(f"Modality {name!r}", inputs[name])
             _check_finite(name, inputs[name])
 
 
@@ -87,6 +88,7 @@ def check_labels(
     if not isinstance(labels, np.ndarray | list | tuple):
         return
     array = _label_array(labels)
+    check_byte_order("Labels", array)
     if num_samples is not None and len(array) != num_samples:
         raise ValueError(
             f"Expected {num_samples} labels, one for each sample of the "
@@ -204,6 +206,16 @@ def _check_batch_sizes(given: Mapping[str, int | None]) -> None:
         )
 
 
+def check_byte_order(what: str, values: Any) -> None:
+    """JAX reads the bytes of foreign order as they are: other numbers."""
+    if isinstance(values, np.ndarray) and not values.dtype.isnative:
+        raise ValueError(
+            f"{what} must have this machine's byte order. Received: dtype "
+            f"{values.dtype.str}. Convert with "
+            "array.astype(array.dtype.newbyteorder('='))."
+        )
+
+
 def _check_finite(
     name: str, values: NDArray[Any], what: str | None = None
 ) -> None:
@@ -215,6 +227,9 @@ def _check_finite(
     not_a_number, infinite, first = 0, 0, None
     for start in range(0, len(values), block):
         part = values[start : start + block]
+        with np.errstate(over="ignore"):
+            # Models compute in float32, which has no numbers above 3.4e38.
+            part = part.astype(np.float32, copy=False)
         finite = np.isfinite(part)
         if finite.all():
             continue

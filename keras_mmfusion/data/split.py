@@ -259,6 +259,8 @@ class Split:
 
 def _checked_labels(labels: ArrayLike) -> NDArray[np.generic]:
     array = np.asarray(labels)
+    # JAX would read the bytes of another machine's order as they are.
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype.kind not in "fiub" or array.ndim not in (1, 2, 3):
         raise ValueError(
             "`labels` must be numbers of shape (N,), (N, K) or (N, T, K). "

@@ -11,7 +11,11 @@ import numpy as np
 
 from keras_mmfusion import presets, registry
 from keras_mmfusion.data.batches import Batches
-from keras_mmfusion.data.checks import check_inputs, check_labels
+from keras_mmfusion.data.checks import (
+    check_byte_order,
+    check_inputs,
+    check_labels,
+)
 from keras_mmfusion.models.arguments import (
     names_of_layers,
     takes_class_numbers,
@@ -108,10 +112,11 @@ class FusionModel(keras.Model):
         self._check(x, y)
         keras_fit = inspect.signature(super().fit)
         given = keras_fit.bind(x, y, *args, **kwargs).arguments
-        refuse_class_weight(given.get("class_weight"), self.outputs)
+        self._check_weights(**given)
         validation = given.get("validation_data")
         if isinstance(validation, tuple | list):
             self._check(*validation[:2])
+            self._check_weights(*validation[2:])
         else:
             self._check(validation)
         self._build_optimizer()
@@ -122,6 +127,9 @@ class FusionModel(keras.Model):
         self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
     ) -> Any:
         self._check(x, y)
+        keras_evaluate = inspect.signature(super().evaluate)
+        given = keras_evaluate.bind(x, y, *args, **kwargs).arguments
+        self._check_weights(given.get("sample_weight"))
         with kept_values(self):
             return super().evaluate(x, y, *args, **kwargs)
 
@@ -139,7 +147,7 @@ class FusionModel(keras.Model):
         return_dict: bool = False,
     ) -> Any:
         self._check(x, y)
-        refuse_class_weight(class_weight, self.outputs)
+        self._check_weights(sample_weight, class_weight)
         self._build_optimizer()
         return super().train_on_batch(
             x, y, sample_weight, class_weight, return_dict
@@ -154,6 +162,12 @@ class FusionModel(keras.Model):
     def predict_on_batch(self, x: Any) -> Any:
         self._check_inputs(x)
         return super().predict_on_batch(x)
+
+    def _check_weights(
+        self, sample_weight: Any = None, class_weight: Any = None, **_: Any
+    ) -> None:
+        refuse_class_weight(class_weight, self.outputs, self.num_classes)
+        check_byte_order("Sample weights", sample_weight)
 
     def _build_optimizer(self) -> None:
         """Makes the optimizer's variables before the first step is traced.

@@ -49,12 +49,22 @@ def with_target_axis(y: Any, outputs: Any) -> Any:
     return y
 
 
-def refuse_class_weight(class_weight: Any, outputs: Any) -> None:
-    """Raises for weights of classes if a sample has several labels.
+def refuse_class_weight(
+    class_weight: Any, outputs: Any, num_classes: int | None
+) -> None:
+    """Raises for weights of classes without classes, or with several labels.
 
-    Keras would take a row of labels for one-hot.
+    Keras would take numbers for classes, and a row of labels for one-hot.
     """
-    if class_weight is not None and any(len(x.shape) > 2 for x in outputs):
+    if class_weight is None:
+        return
+    if num_classes is None:
+        raise ValueError(
+            "`class_weight` needs a model of classes, and this one predicts "
+            "numbers. Pass `sample_weight`, one weight for each sample, "
+            f"instead. Received: class_weight={class_weight}"
+        )
+    if any(len(x.shape) > 2 for x in outputs):
         raise ValueError(
             "`class_weight` needs one label per sample, and this model "
             "predicts several. Pass `sample_weight` of the labels' shape "

@@ -54,6 +54,14 @@ BAD_INPUTS = {
         batch(audio=np.ones((3, 7, 41))),
         r"'audio' must have shape \(batch, any, 40\).*\(3, 7, 41\)",
     ),
+    "beyond float32": (
+        batch(image=np.full((3, 4), 1e39)),
+        "'image' must be finite.*12 infinite",
+    ),
+    "byte order": (
+        batch(image=np.ones((3, 4), ">f4")),
+        "'image' must have this machine's byte order.*>f4.*newbyteorder",
+    ),
     "batch sizes": (
         batch(image=np.ones((2, 4))),
         "'audio': 3, 'video': 3, 'image': 2",
@@ -125,6 +133,7 @@ BAD_LABELS = {
         r"shape \(N, 3\).*\(3, 2\)",
     ),
     "width of a vector": (np.zeros(3), {"num_outputs": 2}, r"\(N, 2\)"),
+    "byte order": (np.ones(3, ">i4"), {}, "Labels must have this machine's"),
     "nan": (np.array([1.0, np.nan]), {}, "1 NaN .* sample 1.*Drop"),
     "inf": (np.array([np.inf, 0.0]), {}, "1 infinite .* sample 0"),
     "too large": (

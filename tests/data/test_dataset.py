@@ -252,3 +252,10 @@ def test_a_modality_that_no_sample_has_is_a_step_of_zeros():
     split = Split({"audio": audio, "image": np.ones((4, 2))}, np.arange(4))
     inputs, _ = split.arrays()
     np.testing.assert_array_equal(inputs["audio"], np.zeros((4, 1, 3)))
+
+
+@pytest.mark.parametrize("dtype", [">i8", ">f4"])
+def test_labels_get_the_byte_order_of_this_machine(dtype):
+    labels = split(4, np.arange(4).astype(dtype)).labels
+    assert labels.dtype.isnative
+    assert labels.tolist() == [0, 1, 2, 3]

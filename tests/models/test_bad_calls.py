@@ -166,3 +166,23 @@ def test_frames_of_another_size_are_named():
 def test_what_is_no_msaf_has_no_unimodal_parts():
     with pytest.raises(ValueError, match="Expected an MSAF"):
         unimodal(mea(), "audio")
+
+
+@MODELS
+def test_sample_weights_of_a_foreign_byte_order(model):
+    weight, labels = np.ones(4, ">f4"), np.arange(4) % 2
+    built = model()
+    for call in (
+        lambda: built.fit(X, labels, sample_weight=weight),
+        lambda: built.fit(X, labels, validation_data=(X, labels, weight)),
+        lambda: built.evaluate(X, labels, sample_weight=weight),
+        lambda: built.train_on_batch(X, labels, sample_weight=weight),
+    ):
+        with pytest.raises(ValueError, match="Sample weights must have this"):
+            call()
+
+
+@MODELS
+def test_numbers_are_no_classes_to_weigh(model):
+    with pytest.raises(ValueError, match="this one predicts numbers"):
+        model().fit(X, np.ones(4), class_weight={0: 1.0, 1: 2.0})
