@@ -121,7 +121,7 @@ class LSTM(keras.layers.Layer):
         if self.return_sequences:
             return mask_steps(y, mask)
         last = ops.cast(last_valid_step(mask), y.dtype)
-        return ops.einsum("bt,btc->bc", last, y)
+        return (last[:, None] @ y)[:, 0]
 
     def compute_mask(self, inputs: Tensor, mask: Any = None) -> Any:
         return mask if self.return_sequences else None

@@ -323,7 +323,7 @@ def _descriptor(x: Tensor, steps: Tensor | None) -> Tensor:
     weight = ops.cast(steps, "float32")
     count = ops.maximum(ops.sum(weight, axis=1, keepdims=True), 1)
     share = ops.cast(weight / count, x.dtype)
-    return ops.einsum("bts,btc->bsc", share, x)
+    return ops.transpose(share, (0, 2, 1)) @ x
 
 
 def _highlight(x: Tensor, weight: Tensor, steps: Tensor | None) -> Tensor:
@@ -336,7 +336,7 @@ def _highlight(x: Tensor, weight: Tensor, steps: Tensor | None) -> Tensor:
             weight = weight * ops.cast(steps[:, 0, :, None], x.dtype)
         return x * ops.mean(weight, axis=1)
     if steps is not None:
-        weight = ops.einsum("bts,bsc->btc", ops.cast(steps, x.dtype), weight)
+        weight = ops.cast(steps, x.dtype) @ weight
     # One weight per sample, step and channel, the same everywhere in space.
     space = [None] * (len(x.shape) - 3)
     return x * weight[(..., *space, slice(None))]

@@ -37,7 +37,7 @@ def valid_steps(x: Tensor) -> Tensor:
     # PyTorch's `any` takes five times as long as this. A value that is not a
     # number is not zero.
     axes = tuple(range(min(rank - 1, 2), rank))
-    nonzero = ops.not_equal(ops.max(ops.abs(x), axis=axes), 0)
+    nonzero = ops.max(ops.abs(x), axis=axes) != 0
     if rank == 2:
         return nonzero
     count = ops.cumsum(ops.ones_like(nonzero, "int32"), axis=1)
@@ -50,7 +50,7 @@ def last_valid_step(mask: Tensor) -> Tensor:
     mask = ops.cast(mask, "bool")
     # Longer before it is shorter: an exporter would take T - 1 for a constant.
     longer = ops.concatenate([mask, ops.zeros_like(mask[:, :1])], axis=1)
-    return ops.logical_and(mask, ops.logical_not(longer[:, 1:]))
+    return mask & ~longer[:, 1:]
 
 
 def segment_membership(mask: Tensor, segments: int) -> Tensor:
@@ -71,8 +71,7 @@ def segment_membership(mask: Tensor, segments: int) -> Tensor:
     length = ops.max(count * valid, axis=1, keepdims=True)
     width = ops.maximum(length // segments, 1)
     segment = ops.minimum((count - 1) // width, segments - 1)
-    one_hot = ops.equal(segment[..., None], ops.arange(segments))
-    return ops.logical_and(one_hot, mask[..., None])
+    return (segment[..., None] == ops.arange(segments)) & mask[..., None]
 
 
 def mask_steps(x: Tensor, mask: Tensor | None) -> Tensor:
