@@ -142,6 +142,7 @@ def test_times_are_measured():
 def test_memory_is_measured():
     memory = measured("grjca", "none_125", "memory")
     assert 0 < memory["before"] <= memory["peak"]
+    assert 0 < memory["between"] <= memory["third"] <= memory["peak"]
 
 
 @pytest.mark.once
