@@ -16,7 +16,12 @@ from keras_mmfusion.models.arguments import (
     names_of_layers,
     takes_class_numbers,
 )
-from keras_mmfusion.models.frozen_layers import freeze, frozen_layers
+from keras_mmfusion.models.frozen_layers import (
+    freeze,
+    frozen_layers,
+    read_frozen,
+    write_frozen,
+)
 from keras_mmfusion.models.sample_weight import (
     for_every_output,
     refuse_class_weight,
@@ -46,9 +51,9 @@ class FusionModel(keras.Model):
     therefore also say what each weight is called: they load only into a model
     of the same modalities, in the same order, and layers; else nothing is
     assigned. Files of earlier versions do not say it, and load by position.
-    A `.keras` file keeps which layers are frozen, unless it is loaded with
-    `compile=False`; its dtype policy has to be set before it is loaded, else
-    a warning names it.
+    A `.keras` file keeps which layers are frozen; its dtype policy has to be
+    set before it is loaded, else a warning names it. Loaded with
+    `compile=False` a model is compiled like a new one.
 
     `keras.models.clone_model` gives a plain functional model, without what a
     class adds to the loss. `Class.from_config(model.get_config())` does not.
@@ -213,6 +218,15 @@ class FusionModel(keras.Model):
         if MANIFEST in keys:
             check_manifest(self, store)
         super().load_own_variables({k: store[k] for k in keys if k != MANIFEST})
+
+    # Keras calls these for a `.keras` file alone, not for one of weights.
+
+    def save_assets(self, dir_path: str) -> None:
+        write_frozen(self, dir_path)
+
+    def load_assets(self, dir_path: str | None) -> None:
+        # With `compile=False` Keras hands the compile config to nobody.
+        read_frozen(self, dir_path)
 
     # === Presets ===
 
