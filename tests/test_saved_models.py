@@ -1,13 +1,57 @@
-"""What a `.keras` file keeps of every model."""
+"""What a `.keras` file keeps of every model, and what it refuses to keep."""
 
 import keras
+import numpy as np
 import pytest
 
 from keras_mmfusion import models
-from tests.models.test_fuse import fused_images
-from tests.test_every_model import CASES
+from tests.backend import call, numpy_of
+from tests.models.test_fuse import fused_images, image_batch
+from tests.test_every_model import CASES, batch
 
 MODELS = {**CASES, "fuse": lambda: fused_images(num_classes=4)}
+# All models save alike; those of attention take long to quantize.
+QUANTIZED = ["MSAF", "fuse"]
+REFUSED = r"quantized layers.*\(int8\).*load_weights"
+
+pytestmark = pytest.mark.filterwarnings("ignore:Layer .* does not have a")
+
+
+@pytest.mark.parametrize("name", QUANTIZED)
+def test_a_quantized_model_is_refused_before_a_file_is_touched(name, tmp_path):
+    model, path = MODELS[name](), tmp_path / "model.keras"
+    model.save(path)
+    before = path.read_bytes()
+    model.quantize("int8")
+    with pytest.raises(ValueError, match=REFUSED):
+        model.save(path)
+    assert path.read_bytes() == before
+    with pytest.raises(ValueError, match=REFUSED):
+        keras.saving.save_model(model, tmp_path / "other.keras")
+
+
+def test_a_preset_of_a_quantized_model_is_refused(tmp_path):
+    model = MODELS["MSAF"]()
+    model.quantize("int8")
+    with pytest.raises(ValueError, match=REFUSED):
+        model.save_to_preset(tmp_path / "preset")
+    assert not (tmp_path / "preset").exists()
+
+
+@pytest.mark.parametrize("name", QUANTIZED)
+def test_a_quantized_model_comes_back_from_its_weights(name, tmp_path):
+    model, path = MODELS[name](), tmp_path / "a.weights.h5"
+    twin = type(model).from_config(model.get_config())
+    model.quantize("int8")
+    model.save_weights(path)
+    with pytest.raises(ValueError, match=r"quantize.*before `load_weights`"):
+        twin.load_weights(path)
+    twin.quantize("int8")
+    twin.load_weights(path)
+    x = image_batch() if name == "fuse" else batch(model)
+    np.testing.assert_array_equal(
+        numpy_of(call(model, x)), numpy_of(call(twin, x))
+    )
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -22,6 +22,7 @@ from keras_mmfusion.models.frozen_layers import (
     read_frozen,
     write_frozen,
 )
+from keras_mmfusion.models.quantized import refuse_quantized
 from keras_mmfusion.models.sample_weight import (
     for_every_output,
     refuse_class_weight,
@@ -53,7 +54,8 @@ class FusionModel(keras.Model):
     assigned. Files of earlier versions do not say it, and load by position.
     A `.keras` file keeps which layers are frozen; its dtype policy has to be
     set before it is loaded, else a warning names it. Loaded with
-    `compile=False` a model is compiled like a new one.
+    `compile=False` a model is compiled like a new one. A quantized model is
+    not saved as a `.keras` file, but its weights are by `save_weights`.
 
     `keras.models.clone_model` gives a plain functional model, without what a
     class adds to the loss. `Class.from_config(model.get_config())` does not.
@@ -200,6 +202,10 @@ class FusionModel(keras.Model):
 
     # === Weights ===
 
+    def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        refuse_quantized(self)  # Raises before Keras opens the file.
+        super().save(filepath, *args, **kwargs)
+
     def load_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
         before = self.get_weights()
         try:
@@ -222,6 +228,8 @@ class FusionModel(keras.Model):
     # Keras calls these for a `.keras` file alone, not for one of weights.
 
     def save_assets(self, dir_path: str) -> None:
+        # `keras.saving.save_model` does not call `save`.
+        refuse_quantized(self)
         write_frozen(self, dir_path)
 
     def load_assets(self, dir_path: str | None) -> None:
@@ -280,6 +288,7 @@ class FusionModel(keras.Model):
                 whole, also if the process is killed while writing.
             metadata: What the card shall say: `data`, `seeds`, `metrics`, ...
         """
+        refuse_quantized(self)
         presets.save_preset(self, directory, metadata)
 
     # === Training ===
