@@ -23,6 +23,7 @@ _FORBIDDEN_KEYS = ("module", "registered_name")
 _classes: dict[str, type] = {}
 
 _Class = TypeVar("_Class", bound=type)
+_Inner = TypeVar("_Inner", bound=Callable[..., Any])
 
 
 def register(name: str | None = None) -> Callable[[_Class], _Class]:
@@ -76,6 +77,49 @@ def register(name: str | None = None) -> Callable[[_Class], _Class]:
         return cls
 
     return decorate
+
+
+def register_inner(part: _Inner) -> _Inner:
+    """Registers a part of models for Keras alone, under `<module>.<name>`.
+
+    A `.keras` file of any model made of our layers, such as a feature
+    extractor, can then be loaded. No preset can name the part: presets hold
+    whole models and encoders, which make their parts themselves. Several
+    modules have a class called `Stem`, so the module's last name is in it.
+
+    Args:
+        part: A class with `get_config`, or a function.
+
+    Returns:
+        The class or function unchanged.
+
+    Raises:
+        ValueError: If there is such a name already.
+
+    ```python
+    import keras
+    import keras_mmfusion.registry as registry
+
+    @registry.register_inner
+    class DocumentedCopy(keras.layers.Layer):
+        def call(self, inputs):
+            return inputs
+
+    name = keras.saving.get_registered_name(DocumentedCopy)
+    assert name.endswith(".DocumentedCopy")
+    ```
+    """
+    module = part.__module__.rpartition(".")[2]
+    name = f"{module}.{part.__name__}"
+    known = keras.saving.get_registered_object(f"{PACKAGE}>{name}")
+    if known is not None:
+        raise ValueError(
+            f"The name '{name}' is already registered by "
+            f"{known.__module__}.{known.__qualname__}. Rename the class or "
+            "the file."
+        )
+    keras.saving.register_keras_serializable(PACKAGE, name)(part)
+    return part
 
 
 def registered() -> dict[str, type]:

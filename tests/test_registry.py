@@ -50,6 +50,22 @@ def test_registered_returns_a_copy():
     assert registry.lookup("RegisteredThing") is RegisteredThing
 
 
+def test_inner_parts_are_known_to_keras_alone():
+    @registry.register_inner
+    class InnerPart(keras.layers.Layer):
+        pass
+
+    name = keras.saving.get_registered_name(InnerPart)
+    assert name == "keras_mmfusion>test_registry.InnerPart"
+    assert keras.saving.get_registered_object(name) is InnerPart
+    with pytest.raises(ValueError, match="Unknown class name"):
+        registry.lookup("InnerPart")
+    with pytest.raises(ValueError, match="is not registered"):
+        registry.to_config(InnerPart())
+    with pytest.raises(ValueError, match=r"'test_registry\.InnerPart' is alr"):
+        registry.register_inner(InnerPart)
+
+
 def test_unknown_name_lists_the_known_and_the_closest():
     with pytest.raises(ValueError, match="Did you mean 'RegisteredThing'"):
         registry.lookup("RegisterdThing")

@@ -13,7 +13,7 @@ from keras_mmfusion.encoders.flat_glorot_uniform import FlatGlorotUniform
 from keras_mmfusion.encoders.pooling import max_pool
 from keras_mmfusion.encoders.stretch_frames import StretchFrames, motion_matrix
 from keras_mmfusion.rates import dropout_rate
-from keras_mmfusion.registry import register
+from keras_mmfusion.registry import register, register_inner
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
 
@@ -150,6 +150,7 @@ class HCNEncoder(Encoder):
         }
 
 
+@register_inner
 class PositionAndMotion(EncoderStage):
     """Frames (B, T, persons, joints, C) to a map of every person."""
 
@@ -231,6 +232,7 @@ class JointNetwork(EncoderStage):
         return (input_shape[0], _half(_half(input_shape[1])), 8, 64)
 
 
+@register_inner
 class PersonConvolution(EncoderStage):
     """3x3 convolution, ReLU, dropout and pooling of every person.
 
@@ -278,6 +280,7 @@ class PersonConvolution(EncoderStage):
         return shape if self.join else dict.fromkeys(input_shape, shape)
 
 
+@register_inner
 class DenseOutput(EncoderStage):
     """Flattened map through a dense layer, ReLU and dropout."""
 

@@ -14,7 +14,7 @@ from keras_mmfusion.encoders.pooling import max_pool
 from keras_mmfusion.layers.clip_normalization import ClipNormalization
 from keras_mmfusion.ops.masking import mask_steps, strided_mask
 from keras_mmfusion.rates import dropout_rate
-from keras_mmfusion.registry import register
+from keras_mmfusion.registry import register, register_inner
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
 
@@ -220,6 +220,7 @@ class ConvolutionUnit(EncoderStage):
         return (*_halved(input_shape, (self.stride,) * 3)[:-1], self.filters)
 
 
+@register_inner
 class Stem(EncoderStage):
     """The convolutions and poolings before the Mixed blocks."""
 
@@ -269,6 +270,7 @@ class Stem(EncoderStage):
         return (*shape[:-1], self.unit3.filters)
 
 
+@register_inner
 class Mixed(EncoderStage):
     """Four branches side by side, see `I3DEncoder`.
 
@@ -342,6 +344,7 @@ class Mixed(EncoderStage):
         return (*shape[:-1], sum(b[-1].filters for b in self.branches))
 
 
+@register_inner
 class PairAverage(EncoderStage):
     """Mean over space and all pairs of neighbouring steps, then dropout."""
 

@@ -11,7 +11,7 @@ from keras_mmfusion.encoders.frame_encoder import FrameEncoder, FrameLayer
 from keras_mmfusion.layers.batch_normalization import BatchNormalization
 from keras_mmfusion.ops.masking import mask_steps
 from keras_mmfusion.rates import dropout_rate
-from keras_mmfusion.registry import register
+from keras_mmfusion.registry import register, register_inner
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
 
@@ -130,6 +130,7 @@ class IRResNetEncoder(FrameEncoder):
         }
 
 
+@register_inner
 class Stem(FrameLayer):
     """3x3 convolution, batch normalisation, PReLU."""
 
@@ -155,6 +156,7 @@ class Stem(FrameLayer):
         return (*shape[:-1], self.conv.filters)
 
 
+@register_inner
 class Stage(FrameLayer):
     """Residual blocks of one width; the first may halve the size."""
 
@@ -250,6 +252,7 @@ class Block(keras.layers.Layer):
         return (input_shape[0], *sizes, self.width)
 
 
+@register_inner
 class Embedding(FrameLayer):
     """Frames to vectors of unit length."""
 

@@ -13,7 +13,7 @@ from keras_mmfusion.layers.masked_batch_normalization import (
 )
 from keras_mmfusion.ops.masking import mask_steps
 from keras_mmfusion.rates import dropout_rate
-from keras_mmfusion.registry import register
+from keras_mmfusion.registry import register, register_inner
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
 
@@ -140,6 +140,7 @@ class MFCCEncoder(Encoder):
 LOST = KERNELS[0] - 1 - 2 * PADDING
 
 
+@register_inner
 class Convolution(EncoderStage):
     """Convolution and ReLU, then batch normalisation if wanted.
 
@@ -196,6 +197,7 @@ class Convolution(EncoderStage):
         return (batch, steps, self.conv.filters)
 
 
+@register_inner
 class PooledConvolution(EncoderStage):
     """Max pooling, batch normalisation, dropout, convolution, ReLU, norm.
 
@@ -254,6 +256,7 @@ class PooledConvolution(EncoderStage):
         return (input_shape[0], steps, self.conv.filters)
 
 
+@register_inner
 class Flatten(EncoderStage):
     """(B, T, C) to (B, T C), with dropout."""
 

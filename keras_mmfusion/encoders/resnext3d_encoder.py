@@ -14,7 +14,7 @@ from keras_mmfusion.encoders.pooling import max_pool
 from keras_mmfusion.layers import MaskedAveragePooling
 from keras_mmfusion.layers.clip_normalization import ClipNormalization
 from keras_mmfusion.ops.masking import mask_steps, strided_mask
-from keras_mmfusion.registry import register
+from keras_mmfusion.registry import register, register_inner
 from keras_mmfusion.types import Shape, Tensor
 
 EXPANSION = 2  # output channels of a block per channel of its middle
@@ -135,6 +135,7 @@ class ResNeXt3DEncoder(Encoder):
         }
 
 
+@register_inner
 class Stem(EncoderStage):
     """7x7x7 convolution, batch normalisation, ReLU, 3x3x3 max pooling."""
 
@@ -183,6 +184,7 @@ class Stem(EncoderStage):
         return (batch, _halved(steps), *sizes, self.conv.filters)
 
 
+@register_inner
 class Stage(EncoderStage):
     """Residual blocks of one width; the first may halve time and space.
 
@@ -325,6 +327,7 @@ class PointConv(keras.layers.Dense):
         return ops.reshape(super().call(points), (*sizes, self.units))
 
 
+@register_inner
 class Pool(EncoderStage):
     """Mean over the valid steps and over space."""
 

@@ -6,9 +6,11 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.encoders.encoder_stage import EncoderStage
+from keras_mmfusion.registry import register_inner
 from keras_mmfusion.types import Shape, Tensor
 
 
+@register_inner
 class StretchFrames(EncoderStage):
     """The n valid frames of a sample as N, by linear interpolation.
 

@@ -15,7 +15,7 @@ from keras_mmfusion.layers.masked_batch_normalization import (
 )
 from keras_mmfusion.ops.masking import mask_steps
 from keras_mmfusion.rates import dropout_rate
-from keras_mmfusion.registry import register
+from keras_mmfusion.registry import register, register_inner
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
 
@@ -144,6 +144,7 @@ class TCNEncoder(Encoder):
         }
 
 
+@register_inner
 class TemporalBlock(keras.layers.Layer):
     """Two dilated convolutions and a shortcut, see `TCNEncoder`."""
 

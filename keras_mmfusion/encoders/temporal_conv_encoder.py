@@ -16,7 +16,7 @@ from keras_mmfusion.layers.masked_statistics_pooling import (
 )
 from keras_mmfusion.ops.masking import mask_steps, strided_mask
 from keras_mmfusion.rates import dropout_rate
-from keras_mmfusion.registry import register
+from keras_mmfusion.registry import register, register_inner
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
 
@@ -134,6 +134,7 @@ class TemporalConvEncoder(Encoder):
         }
 
 
+@register_inner
 class ConvolutionBlock(keras.layers.Layer):
     """Convolution, batch normalisation, ReLU and dropout.
 
@@ -208,6 +209,7 @@ class ConvolutionBlock(keras.layers.Layer):
         return (input_shape[0], steps, self.width)
 
 
+@register_inner
 class Pooling(keras.layers.Layer):
     """Pools what is left of a sequence after strides.
 

@@ -9,7 +9,7 @@ from keras import ops
 from keras_mmfusion.encoders.flat_glorot_uniform import FlatGlorotUniform
 from keras_mmfusion.encoders.frame_encoder import FrameEncoder, FrameLayer
 from keras_mmfusion.ops.masking import mask_steps
-from keras_mmfusion.registry import register
+from keras_mmfusion.registry import register, register_inner
 from keras_mmfusion.types import Shape, Tensor
 
 
@@ -111,6 +111,7 @@ class VGGishEncoder(FrameEncoder):
         }
 
 
+@register_inner
 class ConvolutionStage(FrameLayer):
     """3x3 convolutions with ReLU, then max pooling."""
 
@@ -150,6 +151,7 @@ class ConvolutionStage(FrameLayer):
         return (shape[0], *sizes, self.convolutions[-1].filters)
 
 
+@register_inner
 class DenseEmbedding(FrameLayer):
     """Dense layers with ReLU between them."""
 

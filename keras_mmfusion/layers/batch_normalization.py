@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_mmfusion.registry import register_inner
 from keras_mmfusion.types import Tensor
 
 # Up to it a tensor is seen as rows; one of a higher rank may lie in memory
@@ -17,6 +18,7 @@ from keras_mmfusion.types import Tensor
 MOST_ROWS_RANK = 3
 
 
+@register_inner
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras' layer with PyTorch's constants, and under PyTorch its kernel.
 

@@ -3,9 +3,11 @@
 from keras import ops
 
 from keras_mmfusion.layers.batch_normalization import BatchNormalization
+from keras_mmfusion.registry import register_inner
 from keras_mmfusion.types import Tensor
 
 
+@register_inner
 class ClipNormalization(BatchNormalization):
     """Batch normalisation with statistics of the frames in the mask.
 

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from keras_mmfusion.layers.layer_norm import LayerNorm
+from keras_mmfusion.registry import register_inner
 from keras_mmfusion.types import Shape, Tensor
 
 # Keras' own default of 1e-3 is visible in the results.
@@ -16,6 +17,7 @@ def layer_norm(name: str, policy: Any) -> LayerNorm:
     return LayerNorm(epsilon=NORM_EPSILON, name=name, dtype=policy)
 
 
+@register_inner
 class Perceptron(keras.layers.Layer):
     """W_2 GeLU(W_1 x + b_1) + b_2, with layers `hidden` and `output`.
 
@@ -77,6 +79,7 @@ class FeedForward(keras.layers.Layer):
         return input_shape
 
 
+@register_inner
 def gelu(x: Tensor) -> Tensor:
     """x times the normal distribution function of x, exact."""
     return keras.ops.gelu(x, approximate=False)

@@ -6,9 +6,11 @@ import keras
 from keras import ops
 
 from keras_mmfusion.ops.masking import last_valid_step
+from keras_mmfusion.registry import register_inner
 from keras_mmfusion.types import Shape, Tensor
 
 
+@register_inner
 class LastValidStep(keras.layers.Layer):
     """(B, T, C) to its last valid step (B, C); 0 if the mask has none."""
 

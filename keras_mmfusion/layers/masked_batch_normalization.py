@@ -2,9 +2,11 @@
 
 from keras_mmfusion.layers.batch_normalization import BatchNormalization
 from keras_mmfusion.ops.masking import mask_steps
+from keras_mmfusion.registry import register_inner
 from keras_mmfusion.types import Tensor
 
 
+@register_inner
 class MaskedBatchNormalization(BatchNormalization):
     """Batch normalisation with zeros where masked."""
 

@@ -7,9 +7,11 @@ import keras
 from keras import ops
 
 from keras_mmfusion.ops.map_dropout import kept, map_seeds
+from keras_mmfusion.registry import register_inner
 from keras_mmfusion.types import Tensor
 
 
+@register_inner
 class UniformDropout(keras.layers.Dropout):
     """Keras' layer: every value is 0, or x / (1 - rate).
 

@@ -7,11 +7,13 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.modality_dict import as_list
+from keras_mmfusion.registry import register_inner
 from keras_mmfusion.types import Modalities, Tensor
 
 KINDS = ("concat", "add", "mul")
 
 
+@register_inner
 class VectorFusion(keras.layers.Layer):
     """Concatenation, sum or product of (B, d) vectors, over who is present.
 

@@ -1,12 +1,16 @@
 """Which layers of a model are frozen, for its file."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
 
+FILE = "frozen.json"
 
-def frozen_layers(model: keras.Model) -> dict[str, Any]:
+
+def as_config(model: keras.Model) -> dict[str, Any]:
     """Which of the model's layers do not train, by their numbers."""
     layers = _layers(model)
     frozen = [i for i, layer in enumerate(layers) if not layer.trainable]
@@ -37,6 +41,22 @@ def freeze(model: keras.Model, found: Mapping[str, Any]) -> None:
         innermost = not any(layer._flatten_layers(include_self=False))
         if innermost and id(layer) not in held:
             layer.trainable = True
+
+
+def write_frozen(model: keras.Model, folder: str) -> None:
+    """Writes `as_config` of the model into a folder of its file."""
+    text = json.dumps(as_config(model))
+    (Path(folder) / FILE).write_text(text, encoding="utf-8")
+
+
+def read_frozen(model: keras.Model, folder: str | None) -> None:
+    """Freezes what `write_frozen` told; nothing without its file.
+
+    Files of earlier versions do not have it.
+    """
+    path = None if folder is None else Path(folder) / FILE
+    if path is not None and path.exists():
+        freeze(model, json.loads(path.read_text(encoding="utf-8")))
 
 
 def _layers(model: keras.Model) -> list[keras.layers.Layer]:

@@ -16,12 +16,13 @@ from keras_mmfusion.data.checks import (
     check_inputs,
     check_labels,
 )
+from keras_mmfusion.models import frozen_layers
 from keras_mmfusion.models.arguments import (
     names_of_layers,
     takes_class_numbers,
 )
-from keras_mmfusion.models.frozen_layers import freeze, frozen_layers
 from keras_mmfusion.models.kept_values import kept_values
+from keras_mmfusion.models.quantized import refuse_quantized
 from keras_mmfusion.models.sample_weight import (
     for_every_output,
     refuse_class_weight,
@@ -51,9 +52,10 @@ class FusionModel(keras.Model):
     therefore also say what each weight is called: they load only into a model
     of the same modalities, in the same order, and layers; else nothing is
     assigned. Files of earlier versions do not say it, and load by position.
-    A `.keras` file keeps which layers are frozen, unless it is loaded with
-    `compile=False`; its dtype policy has to be set before it is loaded, else
-    a warning names it.
+    A `.keras` file keeps which layers are frozen; its dtype policy has to be
+    set before it is loaded, else a warning names it. Loaded with
+    `compile=False` a model is compiled like a new one. A quantized model is
+    not saved as a `.keras` file, but its weights are by `save_weights`.
 
     `keras.models.clone_model` gives a plain functional model, without what a
     class adds to the loss. `Class.from_config(model.get_config())` does not.
@@ -127,9 +129,7 @@ class FusionModel(keras.Model):
         self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
     ) -> Any:
         self._check(x, y)
-        keras_evaluate = inspect.signature(super().evaluate)
-        given = keras_evaluate.bind(x, y, *args, **kwargs).arguments
-        self._check_weights(given.get("sample_weight"))
+        self._check_weights(kwargs.get("sample_weight"))
         with kept_values(self):
             return super().evaluate(x, y, *args, **kwargs)
 
@@ -213,6 +213,10 @@ class FusionModel(keras.Model):
 
     # === Weights ===
 
+    def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        refuse_quantized(self)  # Raises before Keras opens the file.
+        super().save(filepath, *args, **kwargs)
+
     def load_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
         before = self.get_weights()
         try:
@@ -231,6 +235,17 @@ class FusionModel(keras.Model):
         if MANIFEST in keys:
             check_manifest(self, store)
         super().load_own_variables({k: store[k] for k in keys if k != MANIFEST})
+
+    # Keras calls these for a `.keras` file alone, not for one of weights.
+
+    def save_assets(self, dir_path: str) -> None:
+        # `keras.saving.save_model` does not call `save`.
+        refuse_quantized(self)
+        frozen_layers.write_frozen(self, dir_path)
+
+    def load_assets(self, dir_path: str | None) -> None:
+        # With `compile=False` Keras hands the compile config to nobody.
+        frozen_layers.read_frozen(self, dir_path)
 
     # === Presets ===
 
@@ -284,6 +299,7 @@ class FusionModel(keras.Model):
                 whole, also if the process is killed while writing.
             metadata: What the card shall say: `data`, `seeds`, `metrics`, ...
         """
+        refuse_quantized(self)
         presets.save_preset(self, directory, metadata)
 
     # === Training ===
@@ -354,7 +370,8 @@ class FusionModel(keras.Model):
         if not config:
             return config
         policy = self.dtype_policy.name
-        return {**config, "frozen": frozen_layers(self), "policy": policy}
+        frozen = frozen_layers.as_config(self)
+        return {**config, "frozen": frozen, "policy": policy}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         settings = dict(config)
@@ -370,7 +387,7 @@ class FusionModel(keras.Model):
             )
         # The optimizer's variables are those of what trains.
         if "frozen" in settings:
-            freeze(self, settings.pop("frozen"))
+            frozen_layers.freeze(self, settings.pop("frozen"))
         # Keras skips this for a model with its own `compile`.
         self.compile(**keras.saving.deserialize_keras_object(settings))
         self.optimizer.build(self.trainable_variables)

@@ -12,9 +12,11 @@ from typing import Any
 
 import keras
 
+from keras_mmfusion.registry import register_inner
 from keras_mmfusion.types import Tensor
 
 
+@register_inner
 class Stage(keras.Model):
     """A part of a network, made of the network's own layers.
 

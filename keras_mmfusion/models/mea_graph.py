@@ -20,6 +20,7 @@ from keras_mmfusion.layers.feed_forward import Perceptron, gelu
 from keras_mmfusion.layers.last_valid_step import LastValidStep
 from keras_mmfusion.layers.vector_fusion import VectorFusion
 from keras_mmfusion.models.mea_settings import MEASettings
+from keras_mmfusion.registry import register_inner
 from keras_mmfusion.seeds import part_seed
 
 Tensors = dict[str, Any]
@@ -32,6 +33,7 @@ ATTENDING = (
 )
 
 
+@register_inner
 class WithAttention(keras.layers.Layer):
     """Calls a layer that there is with `return_attention`.
 
@@ -55,6 +57,13 @@ class WithAttention(keras.layers.Layer):
         return self.layer.compute_output_spec(
             *arguments, return_attention=True, **named
         )
+
+    def get_config(self) -> dict[str, Any]:
+        return {"layer": keras.saving.serialize_keras_object(self.layer)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "WithAttention":
+        return cls(keras.saving.deserialize_keras_object(config["layer"]))
 
 
 class MEAGraph:

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_mmfusion.registry import register_inner
 from keras_mmfusion.types import Tensor
 
 
@@ -15,6 +16,7 @@ class _Unmasked(keras.layers.Layer):
         """None. Without this method Keras warns that a mask is lost."""
 
 
+@register_inner
 class IsPresent(_Unmasked):
     """Whether a sample has the modality: not all of its input is zero."""
 
@@ -24,6 +26,7 @@ class IsPresent(_Unmasked):
         return ops.any(ops.not_equal(inputs, 0), axis=axes)
 
 
+@register_inner
 class ValidSteps(_Unmasked):
     """Which steps of features have data: of a missing modality none."""
 
@@ -44,6 +47,7 @@ class ValidSteps(_Unmasked):
         return ops.logical_and(steps, present[:, None])
 
 
+@register_inner
 class ZeroIfMissing(_Unmasked):
     """Features, and zero where the modality is missing."""
 

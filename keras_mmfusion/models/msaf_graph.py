@@ -9,6 +9,7 @@ from keras import ops
 from keras_mmfusion.encoders import Encoder
 from keras_mmfusion.layers import MaskedAveragePooling, SplitAttentionFusion
 from keras_mmfusion.rates import dropout_rate
+from keras_mmfusion.registry import register_inner
 from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Tensor
 
@@ -159,6 +160,7 @@ def step_mask(features: Any, mask: Tensor) -> Any:
     return mask
 
 
+@register_inner
 class Head(keras.layers.Dense):
     """Dense layer in float32 that hands no mask on.
 

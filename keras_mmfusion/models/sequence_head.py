@@ -10,11 +10,13 @@ from keras_mmfusion.layers.masked_batch_normalization import (
     MaskedBatchNormalization,
 )
 from keras_mmfusion.ops.masking import mask_steps
+from keras_mmfusion.registry import register_inner
 from keras_mmfusion.types import Shape, Tensor
 
 SLOPE = 0.01  # of the leaky ReLU
 
 
+@register_inner
 class SequenceHead(keras.layers.Layer):
     """Dense, batch normalisation, leaky ReLU, dense, and r tanh or logits.
 

@@ -47,6 +47,12 @@ def check_manifest(model: Any, store: Any) -> None:
             "The weights are the same in another order: build the model with "
             "the modalities and layers in the order of the one that was saved."
         )
+    # Keras adds scales to what it quantizes.
+    if any("/kernel_scale " in name for name in [*missing, *unknown]):
+        difference += (
+            " Either the file or the model is quantized: call the same "
+            "`quantize` before `load_weights`."
+        )
     raise ValueError(
         f"These weights belong to another {type(model).__name__}: its "
         "modalities, their order, its layers or its heads differ. "
