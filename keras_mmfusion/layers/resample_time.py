@@ -115,15 +115,18 @@ class ResampleTime(keras.layers.Layer):
         else:
             i = self.order.index(self.reference)
             size = ops.shape(xs[i])[1]
+            every = _length(xs[i], None)
             grids = []
             for n in lengths:
                 grid = ops.where(
-                    lengths[i] > 0, lengths[i], ops.minimum(n, size)
+                    lengths[i] > 0, lengths[i], ops.minimum(n, every)
                 )
                 grids.append(ops.where(n > 0, grid, 0))
         outputs, new_masks = [], []
         for x, n, grid in zip(xs, lengths, grids, strict=True):
-            new_masks.append(ops.arange(size)[None, :] < grid[:, None])
+            new_masks.append(
+                ops.arange(size, dtype="int32")[None, :] < grid[:, None]
+            )
             outputs.append(
                 mask_steps(_stretch(x, n, grid, size), new_masks[-1])
             )
@@ -185,7 +188,8 @@ def _stretch(x: Tensor, n: Tensor, grid: Tensor, size: Any) -> Tensor:
     batch, steps = ops.shape(x)[0], ops.shape(x)[1]
     last = ops.maximum(n - 1, 0)[:, None]
     t = ops.minimum(
-        ops.arange(size)[None, :], ops.maximum(grid - 1, 0)[:, None]
+        ops.arange(size, dtype="int32")[None, :],
+        ops.maximum(grid - 1, 0)[:, None],
     )
     # Whole numbers are divided last, so that equal lengths change nothing.
     position = ops.cast(t * last, "float32") / ops.cast(
@@ -196,7 +200,7 @@ def _stretch(x: Tensor, n: Tensor, grid: Tensor, size: Any) -> Tensor:
     low = ops.cast(before, "int32")
     high = ops.minimum(low + 1, last)
     # One lookup in the steps of all samples, laid end to end.
-    first = (ops.arange(batch) * steps)[:, None]
+    first = (ops.arange(batch, dtype="int32") * steps)[:, None]
     flat = ops.reshape(x, (-1, x.shape[-1]))
     x_low = ops.take(flat, first + low, axis=0)
     x_high = ops.take(flat, first + high, axis=0)

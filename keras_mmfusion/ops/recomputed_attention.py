@@ -28,16 +28,17 @@ GPU_CHUNK = 2**25
 def few_maps(query: Tensor, key: Tensor) -> bool:
     """Whether all maps of a call are so small that they may well be kept.
 
-    Then automatic differentiation costs less. `False` if a length is unknown,
-    except while PyTorch exports a model: its graph has no loops over maps.
+    Then automatic differentiation costs less. `False` if TensorFlow leaves a
+    length open; `True` if the others do, to export a model: their graphs have
+    no loops over maps of a number that is not known.
     """
     batch, heads, _, steps = ops.shape(query)
     size = batch * heads * steps * ops.shape(key)[3]
     # PyTorch calls every operation by itself, and to make maps again is many.
-    torch = keras.backend.backend() == "torch"
+    backend = keras.backend.backend()
     if not isinstance(size, int):
-        return torch
-    return size <= (8 * CHUNK if torch else CHUNK)
+        return backend != "tensorflow"
+    return size <= (8 * CHUNK if backend == "torch" else CHUNK)
 
 
 def recomputed_attention(

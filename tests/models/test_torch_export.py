@@ -5,20 +5,21 @@ import numpy as np
 import pytest
 
 from tests.backend import numpy_of, relative_error
-from tests.test_every_model import CASES, batch
+from tests.models.export_cases import EXPORTED
+from tests.test_every_model import batch
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "torch", reason="PyTorch's own format"
 )
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", EXPORTED)
 def test_an_exported_program_takes_any_length(name, tmp_path):
     import torch
 
     # Sizes of an earlier export in this process would become constants.
     torch.compiler.reset()
-    model, path = CASES[name](), tmp_path / "model.pt2"
+    model, path = EXPORTED[name](), tmp_path / "model.pt2"
     size = torch.export.Dim("size", min=1, max=64)
     length = torch.export.Dim("length", min=2, max=1000)
     dynamic = {
