@@ -16,6 +16,8 @@ from keras_mmfusion.evaluation.files import sha256
 # Keras numbers names by how many it has given out in this process.
 _AUTOMATIC_NUMBER = re.compile(r"_\d+$")
 _SAMPLES = 64
+_NUMBERS = (bool, int, float, str, np.generic, np.ndarray)
+_VALUES = (*_NUMBERS, list, tuple, Mapping)
 _MISSING = object()
 
 
@@ -40,6 +42,7 @@ def describe_model(model: Any) -> dict[str, Any]:
     """Architecture, compile settings and initial weights of a model.
 
     Code is not seen: a custom layer whose `call` was changed looks the same.
+    Nor are weights that an optimizer was told to leave out of its decay.
 
     Args:
         model: A compiled Keras model with weights.
@@ -57,6 +60,10 @@ def describe_model(model: Any) -> dict[str, Any]:
         "config": config,
         "optimizer": plain(model.optimizer),
         "loss": plain(model.loss),
+        "compile": _compile_arguments(model),
+        "trainable weights": [
+            i for i, weight in enumerate(model.weights) if weight.trainable
+        ],
         "initial weights": _weights_digest(model.get_weights()),
     }
 
@@ -108,7 +115,7 @@ def plain(value: Any) -> Any:
         inner = {"arguments": plain(value.args), **plain(value.keywords)}
         return {"function": plain(value.func), **inner}
     if hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}"
+        return _function(value)
     return {"class": type(value).__name__, **_settings(value)}
 
 
@@ -134,6 +141,28 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def _compile_arguments(model: Any) -> dict[str, Any]:
+    """What changes numbers, of all that `compile` was given."""
+    given = model._compile_config.config
+    wanted = ("loss_weights", "metrics", "weighted_metrics")
+    return {name: plain(given[name]) for name in wanted}
+
+
+def _function(value: Any) -> Any:
+    """Its name, and the plain values that it closes over."""
+    name = f"{value.__module__}.{value.__qualname__}"
+    cells = getattr(value, "__closure__", None) or ()
+    closed = [plain(c.cell_contents) for c in cells if _is_plain(c)]
+    return {"function": name, "closure": closed} if closed else name
+
+
+def _is_plain(cell: Any) -> bool:
+    try:
+        return isinstance(cell.cell_contents, _NUMBERS)
+    except ValueError:  # Not filled yet.
+        return False
+
+
 def _settings(value: Any) -> dict[str, Any]:
     if hasattr(value, "get_config"):
         return {"config": plain(value.get_config())}
@@ -141,7 +170,8 @@ def _settings(value: Any) -> dict[str, Any]:
     return {
         name: plain(item)
         for name, item in attributes.items()
-        if isinstance(item, bool | int | float | str | list | tuple)
+        # What can be called may be a transform. A data set cannot.
+        if isinstance(item, _VALUES) or callable(item)
     }
 
 

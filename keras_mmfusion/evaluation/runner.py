@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_mmfusion.data import MultimodalDataset, Split
 from keras_mmfusion.evaluation import files, report
-from keras_mmfusion.evaluation.fingerprint import differences
+from keras_mmfusion.evaluation.fingerprint import describe_split, differences
 from keras_mmfusion.evaluation.memory import traces_freed
 from keras_mmfusion.evaluation.result import RESULT, Result, SeedRun, seed_run
 from keras_mmfusion.evaluation.scoring import Array, Metric
@@ -325,6 +325,14 @@ def _check_same_test(result: Result, test: Split | None, folder: Path) -> None:
             f"or labels: {len(result.ids)} samples then, {len(test)} now. Use "
             "a new folder for another test split."
         )
+    now, then = describe_split(test), result.dataset["test"]
+    for part in ("shapes", "content"):
+        if now[part] != then[part]:
+            raise ValueError(
+                f"{folder} holds a finished run whose test split has other "
+                f"inputs: {part} {then[part]} then, {now[part]} now. Use a new "
+                "folder for another test split."
+            )
 
 
 def _predict(

@@ -39,6 +39,65 @@ def test_a_model_built_otherwise_looks_otherwise(build, seed, path):
     assert path in found
 
 
+def frozen(model):
+    model.encoders["a"].trainable = False
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        (lambda m: m.compile(loss_weights=[3]), "compile.loss_weights"),
+        (lambda m: m.compile(metrics=["mae"]), "compile.metrics"),
+        (
+            lambda m: m.compile(
+                weighted_metrics=[keras.metrics.TopKCategoricalAccuracy(2)]
+            ),
+            "compile.weighted_metrics",
+        ),
+        (frozen, "trainable weights"),
+    ],
+)
+def test_what_is_compiled_and_frozen_is_seen(change, path):
+    def model():
+        return MSAF.from_shapes(
+            {"a": (3,), "b": (3,)}, num_classes=2, units=8, seed=0
+        )
+
+    changed = model()
+    change(changed)
+    found = differences(describe_model(model()), describe_model(changed))
+    assert any(place.startswith(path) for place, _, _ in found)
+
+
+class Transform:
+    def __init__(self, setting):
+        self.setting = setting
+
+    def __call__(self, inputs, random):
+        return inputs
+
+
+def closure(scale):
+    return lambda inputs, random: {k: scale * v for k, v in inputs.items()}
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (Transform({"a": 1.0}), Transform({"a": 0.0})),
+        (Transform(np.float32(1)), Transform(np.float32(0))),
+        (Transform(np.ones(2)), Transform(np.zeros(2))),
+        (Transform(ModalityDropout(0.1)), Transform(ModalityDropout(0.9))),
+        (closure(1.0), closure(2.0)),
+    ],
+)
+def test_settings_of_transforms_are_seen(first, second):
+    assert plain(first) == plain(first)
+    assert plain(first) != plain(second)
+
+
 @pytest.mark.once
 def test_a_fusion_model_and_a_subclass_can_be_described():
     model = MSAF.from_shapes({"a": (3,), "b": (3,)}, num_classes=2, units=8)

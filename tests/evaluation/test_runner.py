@@ -101,6 +101,16 @@ def test_a_finished_run_is_not_that_of_another_test_split(result, folder):
         other.test.labels[0] += 1 - 2 * (other.test.labels[0] == 2)
         with pytest.raises(ValueError, match="test split has other samples"):
             small_run(BUILDS, other, folder, groups="recording")
+    other = dataset()
+    inputs, labels = other.test.arrays()
+    other.test = Split(
+        {m: -x for m, x in inputs.items()},
+        labels,
+        ids=other.test.ids,
+        groups=other.test.groups,
+    )
+    with pytest.raises(ValueError, match="test split has other inputs"):
+        small_run(BUILDS, other, folder, groups="recording")
 
 
 @pytest.mark.parametrize(
