@@ -227,9 +227,10 @@ def _check_finite(
     not_a_number, infinite, first = 0, 0, None
     for start in range(0, len(values), block):
         part = values[start : start + block]
-        with np.errstate(over="ignore"):
+        if what is None:
             # Models compute in float32, which has no numbers above 3.4e38.
-            part = part.astype(np.float32, copy=False)
+            with np.errstate(over="ignore"):
+                part = part.astype(np.float32, copy=False)
         finite = np.isfinite(part)
         if finite.all():
             continue

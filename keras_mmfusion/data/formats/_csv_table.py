@@ -57,13 +57,11 @@ def read_csv(path: Path) -> Arrays:
         group = key.startswith(GROUP) and not number
         if key in ("split", "ids") or group:
             arrays[key] = columns.pop(key)
-    try:
-        arrays["labels"] = columns.pop("labels").astype(float)
-        for m in dict.fromkeys(name.rpartition(".")[0] for name in columns):
-            with np.errstate(over="ignore"):  # what is infinite is refused
-                arrays[m] = _vectors(columns, m).astype(np.float32)
-    except ValueError as error:
-        raise ValueError(f"{path}: a value is no number: {error}") from None
+    numbers = {name: _numbers(path, name, columns[name]) for name in columns}
+    arrays["labels"] = numbers.pop("labels")
+    for m in dict.fromkeys(name.rpartition(".")[0] for name in numbers):
+        with np.errstate(over="ignore"):  # what is infinite is refused
+            arrays[m] = _vectors(numbers, m).astype(np.float32)
     if "" in arrays:
         strangers = [n for n in columns if "." not in n]
         raise ValueError(
@@ -71,6 +69,26 @@ def read_csv(path: Path) -> Arrays:
             f"{GROUP}<name> or <modality>.<i>. Received: {strangers}"
         )
     return arrays
+
+
+def _numbers(path: Path, name: str, texts: NDArray[Any]) -> NDArray[Any]:
+    try:
+        return texts.astype(float)
+    except ValueError:
+        row = next(i for i, text in enumerate(texts, 2) if not _is_number(text))
+        classes = " Give classes as numbers from 0." if name == "labels" else ""
+        raise ValueError(
+            f"{path}: expected a number, such as 0.5, in column '{name}' of "
+            f"row {row}. Received: {str(texts[row - 2])!r}.{classes}"
+        ) from None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _vectors(columns: Arrays, modality: str) -> NDArray[Any]:

@@ -336,3 +336,18 @@ def test_bad_files_are_refused_by_name(bad, tmp_path):
     BAD[bad](path)
     with pytest.raises((ValueError, OSError), match=path.name):
         load(path)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("0,train,1,", r"column 'x\.1' of row 3\. Received: ''"),
+        ("0,train,1,0;5", r"column 'x\.1' of row 3\. Received: '0;5'"),
+        ("happy,train,1,2", "'labels' of row 3.*'happy'.*numbers from 0"),
+    ],
+)
+def test_csv_with_what_is_no_number_names_the_place(row, message, tmp_path):
+    header = "labels,split,x.0,x.1"
+    (tmp_path / "mine.csv").write_text(f"{header}\n1,train,1,2\n{row}\n")
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path / "mine.csv")
