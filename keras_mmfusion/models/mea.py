@@ -33,18 +33,20 @@ class MEA(FusionModel):
     keeps the branches apart, and discriminators make the agnostic vectors
     alike across modalities. All terms, the norm of the agnostic vectors and
     the spread of both fused vectors are in the logs. The discriminators are
-    used by `fit` and `evaluate` alone, never by `predict` or in an export.
+    used by `fit` and `evaluate` alone, never by `predict` or in an export: a
+    training loop of your own learns the task alone, unless it calls
+    `train_on_batch`.
 
     Memory: no large attention map is kept, unless `chain="mixed"`: what a step
     needs grows with batch and lengths, not with their squares.
-    Measured, 32 clips of 50, 375 and 500 steps with 8 heads take 3.2 GB under
+    Measured, 32 clips of 50, 375 and 500 steps with 8 heads take 3.1 GB under
     PyTorch, 5.4 under TensorFlow and 6.0 under JAX, and 64 clips of 50, 500
     and 500 steps with 10 heads 7.8, 9.0 and 10.5 GB
-    (`benchmarks/README_mea.md`). `mixed_bfloat16` takes 28 % less
-    under PyTorch, 21 % under TensorFlow and 12 % under JAX, on a CPU. If that
-    is too much, make the batch smaller; disparity is no mean over samples, so
-    accumulating gradients is not the same as a larger batch. `explain`
-    holds all maps.
+    (`benchmarks/README_mea.md`). On a CPU `mixed_bfloat16` halves what a step
+    takes of it under PyTorch and TensorFlow, and hardly changes it under JAX;
+    the whole falls by 36, 22 and 12 %. If that is too much, make the batch
+    smaller; disparity is no mean over samples, so accumulating gradients is
+    not the same as a larger batch. `explain` holds all maps.
 
     Args:
         shapes: Modality to the shape of one sample, (`None`, features).
