@@ -79,6 +79,14 @@ class MultimodalDataset:
             )
         if not self.splits:
             raise ValueError("At least one split must be given.")
+        names = self.class_names or []
+        if len(set(names)) < len(names):
+            raise ValueError(f"Class names must differ. Received: {names}")
+        if any(0 in shape for shape in self.shapes.values()):
+            raise ValueError(
+                "Every modality must have a feature at least. Received: "
+                f"{self.shapes}"
+            )
         for name, split in self.splits.items():
             shapes = {k: v.item_shape for k, v in split.features.items()}
             if shapes != self.shapes:

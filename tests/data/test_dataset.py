@@ -217,6 +217,14 @@ BAD_DATASETS = {
         {"class_names": ["only"]},
         r"In split 'train': Class labels.*0\.\.0.*the first is 1 of sample 1",
     ),
+    "class names": ({"class_names": ["a", "b", "a"]}, "must differ.*'b', 'a'"),
+    "no feature": (
+        {
+            "train": Split({"image": np.ones((2, 0))}, [0, 1]),
+            "test": Split({"image": np.ones((2, 0))}, [0, 1]),
+        },
+        r"a feature at least.*\(0,\)",
+    ),
     "negative class": ({"train": split(2, labels=[0, -1])}, "first is -1"),
     "fraction": ({"test": split(2, labels=[0.5, 1])}, "In split 'test'.*0.5"),
     "heads": (
