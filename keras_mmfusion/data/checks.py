@@ -34,7 +34,8 @@ def check_inputs(
     Raises:
         ValueError: for a missing or unknown modality, a wrong rank or width,
             an empty axis, batch sizes that differ, an empty batch, values
-            that are not real numbers, NaN or infinity, a foreign byte order.
+            that are not real numbers, NaN, infinity or beyond float32, a
+            foreign byte order.
 
     Example:
 

@@ -69,8 +69,6 @@ class GroupNoise:
             )
         self.group = group
         self.scale = {name: float(value) for name, value in scale.items()}
-        # As text too: a run writes down the plain settings of a transform.
-        self.settings = [f"{k}: {v:g}" for k, v in self.scale.items()]
         self._deviations = {
             name: _deviations(train, name, numbers) for name in scale
         }

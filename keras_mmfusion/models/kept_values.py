@@ -18,7 +18,8 @@ def kept_values(model: keras.Model) -> Iterator[None]:
     if keras.backend.backend() != "jax":
         yield
         return
-    # Costs no memory: the first step takes these arrays for its results.
+    # Costs no memory: a training step takes these arrays for its results, and
+    # the other steps hand them on.
     before = [(v, v.value) for v in _variables(model)]
     try:
         yield

@@ -19,7 +19,7 @@ network.
 import argparse
 import itertools
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ class Validation:
         self.data, self.folds, self.work = data, folds, work
         self.epochs, self.seeds = epochs, seeds
         work.mkdir(parents=True, exist_ok=True)
-        self._read = lru_cache(1)(read_ravdess_av)
+        self._read = cache(read_ravdess_av)  # A few megabytes for each pair.
 
     def choose(self, test: int) -> Choice:
         """Settings of all `MODELS` for the test of one fold."""

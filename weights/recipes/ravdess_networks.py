@@ -48,16 +48,9 @@ class Augmentation:
 
     def __init__(self, train: mmf.data.Split, settings: Settings) -> None:
         self.deviations = NOISE if settings.noise else {}
-        self.scale = dict.fromkeys(
-            train.modalities if settings.speakers else [], 1.0
-        )
-        # As text too: a run writes down the plain settings of a transform.
-        self.settings = [
-            *(f"noise of {k}: {v:g}" for k, v in self.deviations.items()),
-            *(f"speakers of {k}: {v:g}" for k, v in self.scale.items()),
-        ]
-        self.modality_dropout = MODALITY_DROPOUT
-        self._speakers = GroupNoise(train, "actor", self.scale)
+        moved = train.modalities if settings.speakers else []
+        scale = dict.fromkeys(moved, 1.0)
+        self._speakers = GroupNoise(train, "actor", scale)
         self._dropout = ModalityDropout(MODALITY_DROPOUT)
 
     def __call__(self, inputs: Any, random: np.random.Generator) -> Any:
