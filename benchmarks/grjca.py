@@ -19,10 +19,10 @@ def shapes(length: int, tiny: bool) -> dict[str, tuple[int, ...]]:
     return {m: (batch, length, width) for m, width in WIDTHS.items()}
 
 
-def case(mixing: str, length: int) -> Case:
+def case(mixing: str, length: int, dtype: str = "float32") -> Case:
     def ours(tiny: bool) -> steps.Steps:
         layer = mmf.layers.GatedJointCrossAttention(
-            temporal_mixing=mixing, modalities=list(WIDTHS)
+            temporal_mixing=mixing, modalities=list(WIDTHS), dtype=dtype
         )
         return steps.of_layer(layer, steps.random_arrays(shapes(length, tiny)))
 
@@ -34,11 +34,14 @@ def case(mixing: str, length: int) -> Case:
         return steps.of_torch_layer(module, list(x.values()))
 
     text = f"GRJCA fusion, {mixing} mixing: {BATCH} x {length} x (256 + 128)"
+    text += "" if dtype == "float32" else f", {dtype}"
     return Case(text, ours, plain if mixing == "dense" else None)
 
 
 CASES = {
     "dense": case("dense", 300),
+    # Beside plain PyTorch in float32.
+    "dense_bfloat16": case("dense", 300, "mixed_bfloat16"),
     **{f"conv_{t}": case("conv", t) for t in LENGTHS},
     **{f"none_{t}": case("none", t) for t in LENGTHS},
 }

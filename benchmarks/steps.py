@@ -40,7 +40,8 @@ def of_layer(layer: keras.layers.Layer, arrays: Arrays) -> Steps:
     backend = keras.backend.backend()
     make = {"jax": _jax_steps, "tensorflow": _tensorflow_steps}
     # Any cotangent of the outputs will do; the inputs have their shapes.
-    train, infer = make.get(backend, _torch_steps)(layer, optimizer, x, x)
+    c = {k: keras.ops.cast(v, layer.compute_dtype) for k, v in x.items()}
+    train, infer = make.get(backend, _torch_steps)(layer, optimizer, x, c)
     return Steps(train, infer, _size(layer.trainable_variables))
 
 
@@ -48,6 +49,8 @@ def _jax_steps(layer: Any, optimizer: Any, x: Any, cotangent: Any) -> Any:
     import jax
 
     def forward(weights: Any, state: Any, x: Any, training: bool) -> Any:
+        # `stateless_call` leaves out the casting that a call begins with.
+        x = {k: keras.ops.cast(v, layer.compute_dtype) for k, v in x.items()}
         return layer.stateless_call(weights, state, x, training=training)
 
     @jax.jit

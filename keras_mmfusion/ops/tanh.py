@@ -1,7 +1,7 @@
 """Hyperbolic tangent; a place where code depends on the backend.
 
 PyTorch's own takes several times as long on a CPU as that of oneDNN, which
-comes with it (measured by `benchmarks/tanh.py`).
+comes with it (measured by `benchmarks/elementwise.py`).
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ def tanh(x: Tensor) -> Tensor:
 def _suits_onednn(x: Tensor) -> bool:
     return (
         x.device.type == "cpu"
-        and x.dtype == torch.float32
+        and x.dtype in (torch.float32, torch.bfloat16)
         and x.numel() >= FEWEST_VALUES
         and torch.backends.mkldnn.is_available()
         and not torch.compiler.is_compiling()
@@ -45,4 +45,4 @@ if keras.backend.backend() == "torch":
         @staticmethod
         def backward(ctx: Any, dy: torch.Tensor) -> torch.Tensor:
             (y,) = ctx.saved_tensors
-            return dy * (1 - y * y)
+            return torch.ops.aten.tanh_backward(dy, y)

@@ -47,6 +47,14 @@ def test_keeps_the_precision_of_its_input(dtype):
     assert keras.backend.standardize_dtype(tanh(x).dtype) == dtype
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_bfloat16_is_right_to_its_precision(size):
+    x = ops.cast(values(size, 1.0), "bfloat16")
+    y = numpy_of(ops.cast(tanh(x), "float32"))
+    exact = np.tanh(numpy_of(ops.cast(x, "float32")).astype("float64"))
+    np.testing.assert_allclose(y, exact, rtol=2**-8)
+
+
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch only")
 def test_second_gradient():
     x = ops.convert_to_tensor(values(FEWEST_VALUES, 1.0)).requires_grad_()
