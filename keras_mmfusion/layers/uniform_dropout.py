@@ -17,7 +17,7 @@ class UniformDropout(keras.layers.Dropout):
     """Keras' layer: every value is 0, or x / (1 - rate).
 
     Under PyTorch uniform integers of 16 bits decide, drawn four at a time, in
-    an eighth of the time of Keras' layer on a CPU (`benchmarks/elementwise.py`).
+    a fifth of the time of Keras' layer on a CPU (`benchmarks/elementwise.py`).
     Elsewhere a hash of the position decides, of which a compiler makes one
     loop (`benchmarks/README.md`).
     """

@@ -26,6 +26,7 @@ from keras_mmfusion.models.fusion_model import FusionModel
 from keras_mmfusion.models.grjca_graph import encode, grid_steps, make_head
 from keras_mmfusion.models.grjca_stream import GRJCAStream
 from keras_mmfusion.models.step_labels import (
+    check_range,
     check_split_labels,
     check_step_labels,
 )
@@ -53,8 +54,8 @@ class GRJCA(FusionModel):
         num_targets: Number of regression targets, 2 for valence and arousal.
         per_step: Whether there is a prediction for every time step, or one
             for the mean of the fused steps.
-        output_range: Regression outputs lie within ± this; `None` for
-            outputs without a bound.
+        output_range: Regression outputs lie within ± this, and labels have
+            to; `None` for outputs without a bound.
         steps: See `GatedJointCrossAttention`, as the next seven.
         gate: "flat", "hierarchical" or `None`.
         temperature: Of the gates.
@@ -295,9 +296,17 @@ class GRJCA(FusionModel):
         super().compile(optimizer, loss, metrics=metrics, **kwargs)
 
     def _check(self, x: Any, y: Any = None) -> None:
-        if not self.per_step:
+        if self.per_step:
+            self._check_steps(x, y)
+        else:
             super()._check(x, y)
-            return
+        labels = x.split.labels if isinstance(x, Batches) else y
+        bound = None if self.num_classes else self.output_range
+        if bound is not None and isinstance(labels, np.ndarray):
+            loss = getattr(self, "loss", None)
+            check_range(labels, bound, self.per_step, loss)
+
+    def _check_steps(self, x: Any, y: Any) -> None:
         self._check_inputs(x)
         loss = getattr(self, "loss", None)
         if isinstance(x, Batches):

@@ -1,4 +1,4 @@
-"""Whether labels of every step suit a model that predicts every step."""
+"""Whether labels of steps, or numbers within a range, suit a model."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from keras_mmfusion.data.checks import check_labels
 from keras_mmfusion.data.padding import NOT_ANNOTATED
 from keras_mmfusion.data.split import Split
+from keras_mmfusion.losses.concordance import ConcordanceLoss
 
 
 def check_step_labels(
@@ -62,6 +63,30 @@ def check_split_labels(
             "label per sample build the model with per_step=False."
         )
     _check_annotated(labels, loss)
+
+
+def check_range(
+    labels: NDArray[Any], bound: float, per_step: bool, loss: Any
+) -> None:
+    """Raises if a model cannot predict some of its labels.
+
+    Args:
+        labels: Real labels; -5 of steps means that there is no label.
+        bound: The model's outputs lie within ± this.
+        per_step: Whether there is a label for every step.
+        loss: What the model was compiled with; one that is neither Keras' nor
+            ours may have labels of another scale.
+    """
+    if not (_counts_every_label(loss) or isinstance(loss, ConcordanceLoss)):
+        return
+    known = labels[labels != NOT_ANNOTATED] if per_step else labels
+    if known.size and np.abs(known).max() > bound * (1 + 1e-6):
+        raise ValueError(
+            f"The model predicts from {-bound:g} to {bound:g}, but there are "
+            f"labels from {known.min():g} to {known.max():g}. Build it with "
+            "an `output_range` that holds them, or output_range=None for "
+            "outputs without a bound."
+        )
 
 
 def _check_annotated(labels: NDArray[Any], loss: Any) -> None:

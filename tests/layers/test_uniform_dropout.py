@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -46,3 +47,14 @@ def test_half_precision_stays():
     layer = UniformDropout(0.5, dtype="bfloat16")
     y = layer(ops.ones((2, 4, 3), dtype="bfloat16"), training=True)
     assert "bfloat16" in str(y.dtype)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch only")
+def test_what_pytorch_compiles_for_any_shape_drops():
+    import torch
+
+    layer = UniformDropout(0.5)
+    call = torch.compile(lambda x: layer(x, training=True), backend="aot_eager")
+    for steps in (8, 16):
+        y = numpy_of(call(torch.ones(4, 50, steps)))
+        np.testing.assert_allclose(np.unique(y), [0, 2])

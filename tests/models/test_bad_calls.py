@@ -143,6 +143,34 @@ def test_steps_without_annotation_are_no_labels_of_keras_losses():
         model.fit(X, y, verbose=0)
 
 
+@pytest.mark.parametrize("per_step", [False, True])
+@pytest.mark.parametrize("wrong", [-1.5, 2.0])
+def test_labels_that_no_output_can_reach(per_step, wrong):
+    model = grjca(num_targets=2, per_step=per_step)
+    y = np.zeros((4, 3, 2) if per_step else (4, 2), "float32")
+    y[0, ..., 1] = wrong
+    for labels in (y, Split(X, y).batches(2, buckets=1)):
+        x = (X, y) if labels is y else (labels, None)
+        with pytest.raises(ValueError, match="from -1 to 1, but there are"):
+            model.fit(*x, verbose=0)
+    free = GRJCA(**{**model.get_config(), "output_range": None})
+    free.fit(X, y, verbose=0)
+
+
+def test_a_sample_without_annotation_is_no_label():
+    model, y = grjca(num_targets=2, per_step=False), np.zeros((4, 2))
+    y[0] = -5
+    with pytest.raises(ValueError, match="labels from -5"):
+        model.fit(X, y, verbose=0)
+
+
+def test_steps_without_annotation_lie_within_every_range():
+    model, y = grjca(num_targets=2, per_step=True), np.zeros((4, 3, 2))
+    y[0, 1] = -5
+    model.compile()
+    model.fit(X, y, verbose=0)
+
+
 @pytest.mark.parametrize(
     ("model", "argument", "value"),
     [(MSAF, "units", 8), (GRJCA, "channels", [4])],
