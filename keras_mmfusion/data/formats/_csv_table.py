@@ -1,6 +1,7 @@
 """Tables of a user's own vectors: a row per sample, a column per number."""
 
 import csv
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def read_csv(path: Path) -> Arrays:
     arrays["labels"] = numbers.pop("labels")
     for m in dict.fromkeys(name.rpartition(".")[0] for name in numbers):
         with np.errstate(over="ignore"):  # what is infinite is refused
-            arrays[m] = _vectors(numbers, m).astype(np.float32)
+            arrays[m] = _vectors(path, numbers, m).astype(np.float32)
     if "" in arrays:
         strangers = [n for n in columns if "." not in n]
         raise ValueError(
@@ -91,12 +92,28 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _vectors(columns: Arrays, modality: str) -> NDArray[Any]:
+def _vectors(path: Path, columns: Arrays, modality: str) -> NDArray[Any]:
     """The columns `<modality>.<i>` by their numbers, or as they stand."""
     own = {
         name.rpartition(".")[2]: values
         for name, values in columns.items()
         if name.rpartition(".")[0] == modality
     }
-    order = sorted(own, key=int) if all(map(str.isdigit, own)) else [*own]
+    order = [*own]
+    if all(map(str.isdigit, own)):
+        order = sorted(own, key=int)
+        _warn_of_gaps(path, modality, [int(i) for i in order])
     return np.stack([own[i] for i in order], axis=1)
+
+
+def _warn_of_gaps(path: Path, modality: str, numbers: list[int]) -> None:
+    """Says which columns are left out between the first and the last."""
+    absent = sorted(set(range(numbers[0], numbers[-1])) - set(numbers))
+    if absent:
+        named = ", ".join(f"{modality}.{i}" for i in absent[:5])
+        warnings.warn(
+            f"{path}: there is no column {named}"
+            f"{', ...' if len(absent) > 5 else ''}. The vectors of "
+            f"'{modality}' are the {len(numbers)} columns that there are.",
+            stacklevel=2,
+        )

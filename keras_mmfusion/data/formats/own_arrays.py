@@ -1,16 +1,17 @@
 """A user's own features: one .npz of arrays, or one CSV table.
 
-`.npz`: an array per modality, (N, T, C) zero-padded or (N, C), `labels` (N,)
-or (N, K), `split` (N,) of "train", "valid" and "test", and optionally `ids`
-(N,), `group.<name>` (N,) such as `group.speaker`, `task` (a text) and
-`class_names` (texts). CSV: a row per sample with columns `labels`, `split`,
-optionally `ids` and `group.<name>`, and `<modality>.<i>` for the numbers of
+`.npz`: an array per modality, (N, T, C) with zeros after the last step of
+shorter samples, or (N, C), `labels` (N,) or (N, K), `split` (N,) of "train",
+"valid" and "test", and optionally `ids` (N,), `group.<name>` (N,) such as
+`group.speaker`, `task` (a text) and `class_names` (texts).
+CSV: a row per sample with columns `labels`, `split`, optionally `ids` and `group.<name>`, and `<modality>.<i>` for the numbers of
 each modality's vector. Groups are what samples share, for `check_leaks` and
 for intervals over speakers. Without a `task`, whole-numbered labels from 0,
 (N,) or integers (N, 1), are classes, others regression targets; `load(path,
 task=..., class_names=...)` says it for either file.
 """
 
+import warnings
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from keras_mmfusion.data.formats._build import (
 from keras_mmfusion.data.formats._csv_table import GROUP, header, read_csv
 from keras_mmfusion.data.formats._files import require_kind, written
 from keras_mmfusion.data.formats._source import Format, Source
+from keras_mmfusion.data.padding import nonzero_spans
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -291,6 +293,22 @@ def _check(
             f"{path}: features must be finite numbers of float32's range, at "
             f"most {_LARGEST:.4g}. Received: NaN, infinite or larger values "
             f"{bad}. Scale large ones down; a missing modality is all zeros."
+        )
+    for m, x in arrays.items():
+        if x.ndim > 2:
+            _warn_of_left_padding(path, m, x)
+
+
+def _warn_of_left_padding(path: Path, m: str, x: NDArray[Any]) -> None:
+    first, last = nonzero_spans(x)
+    late = np.count_nonzero(first)
+    if len(set(first[last > 0])) > 2 and (last[last > 0] == x.shape[1]).all():
+        warnings.warn(
+            f"{path}: {late} of {len(x)} samples of '{m}' begin with steps of "
+            "zeros, of different number, and none ends so. If this is "
+            "padding, move it to the end: here, steps of zeros at the start "
+            "are data.",
+            stacklevel=3,
         )
 
 

@@ -83,6 +83,24 @@ def test_csv_of_another_encoding_is_refused_by_name(rows, tmp_path):
         load(tmp_path / "mine.csv")
 
 
+def test_columns_left_out_are_named(tmp_path):
+    (tmp_path / "mine.csv").write_text(CSV.replace("text.1", "text.3"))
+    with pytest.warns(UserWarning, match=r"no column text\.1, text\.2\."):
+        dataset = load(tmp_path / "mine.csv")
+    assert dataset.shapes["text"] == (2,)
+
+
+def test_what_looks_padded_at_the_start_is_said(tmp_path):
+    stored = arrays()
+    stored["audio"] = np.ones((6, 5, 3), "float32")
+    for i in range(4):
+        stored["audio"][i, :i] = 0
+    np.savez(tmp_path / "mine.npz", **stored)
+    with pytest.warns(UserWarning, match="3 of 6 samples of 'audio' begin"):
+        dataset = load(tmp_path / "mine.npz")
+    assert dataset.valid.lengths()["audio"].tolist() == [5, 5]
+
+
 def test_csv_with_an_open_quote_is_refused_by_name(tmp_path):
     rows = "0,train,1,2,3\n" * 10000
     (tmp_path / "mine.csv").write_text(CSV + '0,"train,1,2,3\n' + rows)
