@@ -4,11 +4,14 @@
 shorter samples, or (N, C), `labels` (N,) or (N, K), `split` (N,) of "train",
 "valid" and "test", and optionally `ids` (N,), `group.<name>` (N,) such as
 `group.speaker`, `task` (a text) and `class_names` (texts).
-CSV: a row per sample with columns `labels`, `split`, optionally `ids` and `group.<name>`, and `<modality>.<i>` for the numbers of
-each modality's vector. Groups are what samples share, for `check_leaks` and
-for intervals over speakers. Without a `task`, whole-numbered labels from 0,
-(N,) or integers (N, 1), are classes, others regression targets; `load(path,
-task=..., class_names=...)` says it for either file.
+
+CSV: a row per sample with columns `labels`, `split`, optionally `ids` and
+`group.<name>`, and `<modality>.<i>` for the numbers of each modality's vector.
+
+Groups are what samples share, for `check_leaks` and for intervals over
+speakers. Without a `task`, whole-numbered labels from 0, (N,) or integers
+(N, 1), are classes, others regression targets; `load(path, task=...,
+class_names=...)` says it for either file.
 """
 
 import warnings
