@@ -1,5 +1,6 @@
 """Gradients and comparisons that work under each backend."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -68,3 +69,15 @@ def relative_error(value: Any, expected: Any) -> float:
     assert value.shape == expected.shape, (value.shape, expected.shape)
     scale = max(float(np.abs(expected).max()), 1e-30)
     return float(np.abs(value - expected).max()) / scale
+
+
+def copied_weights(weights: list[Any]) -> list[tuple[str, str]]:
+    """Pairs of weights that begin alike, up to a factor, though random."""
+    drawn = {w.path: numpy_of(w).ravel() for w in weights if w.ndim}
+    drawn = {k: v for k, v in drawn.items() if len(set(v.tolist())) > 4}
+    pairs = []
+    for (first, a), (second, b) in itertools.combinations(drawn.items(), 2):
+        size = min(a.size, b.size)
+        if abs(np.corrcoef(a[:size], b[:size])[0, 1]) > 0.9999:
+            pairs.append((first, second))
+    return pairs

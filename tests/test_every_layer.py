@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_mmfusion import layers
-from tests.backend import call, numpy_of
+from tests.backend import call, copied_weights, numpy_of
 
 SEQUENCE = np.random.default_rng(0).normal(size=(3, 6, 8)).astype("float32")
 TWO = {"a": SEQUENCE, "b": SEQUENCE[..., :6] + 1}
@@ -81,6 +81,15 @@ def test_config_is_plain_json_and_round_trips(case):
     layer = case[0]()
     config = json.loads(json.dumps(layer.get_config()))
     assert type(layer).from_config(config).get_config() == config
+
+
+def test_one_seed_gives_every_weight_values_of_its_own(case):
+    make, inputs = case
+    config = make().get_config()
+    if "seed" in config:
+        layer = type(make()).from_config({**config, "seed": 3})
+        layer(inputs)
+        assert not copied_weights(layer.trainable_weights)
 
 
 def test_build_alone_creates_all_weights(case):

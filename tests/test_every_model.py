@@ -8,7 +8,7 @@ import pytest
 
 from keras_mmfusion import models, presets, registry
 from keras_mmfusion.data import Split
-from tests.backend import input_gradients
+from tests.backend import copied_weights, input_gradients
 
 # `left` and `right` are twins: exchanging their weights must not go unseen.
 SHAPES = {"facts": (3,), "left": (None, 5), "right": (None, 5)}
@@ -220,6 +220,10 @@ def test_no_two_dropouts_draw_the_same(make, model):
     ]
     assert len(states) >= len(model.sample_shapes)
     assert len(set(states)) == len(states), states
+
+
+def test_one_seed_gives_every_weight_values_of_its_own(make):
+    assert not copied_weights(make().trainable_weights)
 
 
 def test_arguments_of_keras_by_position(make):

@@ -9,6 +9,7 @@ from keras_mmfusion.ops.masking import last_valid_step, mask_steps
 from keras_mmfusion.ops.recurrence import lstm
 from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
+from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Shape, Tensor
 
 
@@ -90,12 +91,16 @@ class LSTM(keras.layers.Layer):
         self.kernel = self.add_weight(
             name="kernel",
             shape=(input_shape[-1], gates),
-            initializer=keras.initializers.GlorotUniform(self.seed),
+            initializer=keras.initializers.GlorotUniform(
+                part_seed(self.seed, "kernel")
+            ),
         )
         self.recurrent_kernel = self.add_weight(
             name="recurrent_kernel",
             shape=(self.units, gates),
-            initializer=keras.initializers.Orthogonal(seed=self.seed),
+            initializer=keras.initializers.Orthogonal(
+                seed=part_seed(self.seed, "recurrent_kernel")
+            ),
         )
         self.bias = self.add_weight(
             name="bias", shape=(gates,), initializer=_open_forget_gate

@@ -27,6 +27,7 @@ from keras_mmfusion.ops.masking import segment_membership
 from keras_mmfusion.ops.positions import computed_once, mean_position
 from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
+from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Modalities, Shape, Tensor
 
 
@@ -58,7 +59,8 @@ class SplitAttentionFusion(keras.layers.Layer):
             attention, as the official code does; the default scales once.
         modalities: Order of the blocks when the inputs are a dict; sorted by
             name if `None`. The order of the dict itself never matters.
-        seed: Integer seed of the block dropout, or `None`.
+        seed: Integer seed of the first weights and of the block dropout, or
+            `None`.
 
     Call arguments:
         inputs: Dict or list of two or more float tensors (B, ..., C_m) of any
@@ -148,7 +150,7 @@ class SplitAttentionFusion(keras.layers.Layer):
             bias_axes="sr",
             dtype=self.dtype_policy,
             name="joint",
-            **_uniform(C, self.seed),
+            **_uniform(C, part_seed(self.seed, "joint")),
         )
         self.joint_norm = BatchNormalization(
             dtype=self.dtype_policy, name="joint_norm"
@@ -159,7 +161,7 @@ class SplitAttentionFusion(keras.layers.Layer):
             bias_axes="snc",
             dtype=self.dtype_policy,
             name="attention",
-            **_uniform(reduced, self.seed),
+            **_uniform(reduced, part_seed(self.seed, "attention")),
         )
         self.joint.build((None, S, C))
         self.joint_norm.build((None, S * reduced))
@@ -346,10 +348,15 @@ def _uniform(fan_in: int, seed: int | None) -> dict[str, Any]:
     """Kernel and bias uniform in ±1 / sqrt(fan in)."""
     limit = 1 / math.sqrt(fan_in)
 
-    def draw() -> keras.initializers.Initializer:
-        return keras.initializers.RandomUniform(-limit, limit, seed=seed)
+    def draw(part: str) -> keras.initializers.Initializer:
+        return keras.initializers.RandomUniform(
+            -limit, limit, part_seed(seed, part)
+        )
 
-    return {"kernel_initializer": draw(), "bias_initializer": draw()}
+    return {
+        "kernel_initializer": draw("kernel"),
+        "bias_initializer": draw("bias"),
+    }
 
 
 def _check_arguments(

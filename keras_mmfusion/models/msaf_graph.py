@@ -28,7 +28,7 @@ def run_fused(
         inputs: Tensors of the inputs.
         masks: Their masks.
         fusions: See `MSAF`.
-        seed: Of the fusions' block dropout.
+        seed: Of the fusions' first weights and block dropout.
     """
     features: dict[str, Any] = dict(inputs)
     reached: dict[str, str | None] = dict.fromkeys(encoders)
