@@ -32,7 +32,8 @@ class UniformDropout(keras.layers.Dropout):
         shape = ops.shape(x)
         if keras.backend.backend() == "torch":
             drawn = _uniform_int16(x, self.seed_generator.next())
-            return drawn >= round(self.rate * 2**16) - 2**15
+            # At least one of the integers is kept, whatever the rate.
+            return drawn >= min(round(self.rate * 2**16), 2**16 - 1) - 2**15
         *several, rows, columns = shape
         seeds = map_seeds(self.seed_generator.next(), math.prod(several))
         return ops.reshape(kept(seeds, rows, columns, self.rate), shape)

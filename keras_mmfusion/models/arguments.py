@@ -1,5 +1,7 @@
 """Arguments that several models take."""
 
+import math
+import numbers
 import operator
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,21 +9,44 @@ from contextlib import contextmanager
 from typing import Any
 
 
-def whole_number(name: str, value: Any, optional: bool = False) -> Any:
+def whole_number(
+    name: str, value: Any, optional: bool = False, least: int | None = None
+) -> Any:
     """An `int`, such as those of NumPy are not; `None` too if optional.
 
     Raises:
-        ValueError: If it is something else; says the name.
+        ValueError: If it is something else, or less than the least; says the
+            name.
     """
     if optional and value is None:
         return None
     try:
-        return int(operator.index(value))
+        number = int(operator.index(value))
     except TypeError:
         raise ValueError(
             f"`{name}` must be a whole number{', or None' if optional else ''}"
             f". Received: {name}={value!r}"
         ) from None
+    if least is not None and number < least:
+        raise ValueError(
+            f"`{name}` must be at least {least}. Received: {name}={number}"
+        )
+    return number
+
+
+def weight(name: str, value: Any) -> float:
+    """The weight of a term of a loss.
+
+    Raises:
+        ValueError: If it is no finite number of at least 0; says the name.
+    """
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not number or not 0 <= value < math.inf:
+        raise ValueError(
+            f"`{name}` must be a finite number of at least 0. "
+            f"Received: {name}={value!r}"
+        )
+    return float(value)
 
 
 def whole_sizes(num_classes: Any, num_targets: Any) -> tuple[int | None, int]:

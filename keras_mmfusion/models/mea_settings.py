@@ -12,6 +12,7 @@ from keras_mmfusion.losses.hsic import FORMS as DISPARITIES
 from keras_mmfusion.models.arguments import (
     check_modality_names,
     output_size,
+    weight,
     whole_number,
 )
 from keras_mmfusion.rates import dropout_rate
@@ -22,6 +23,17 @@ from keras_mmfusion.types import Shape
 FORMS: dict[str, dict[str, Any]] = {
     "paper": {"bounded": False, "disparity": "hsic"},
     "stable": {"bounded": True, "disparity": "cka"},
+}
+
+# Whole numbers, and the least that they may be.
+WHOLE = {
+    "num_targets": 1,
+    "width": 1,
+    "latent": 1,
+    "num_heads": 1,
+    "exclusive_layers": 0,
+    "agnostic_layers": 0,
+    "ramp_steps": 0,
 }
 
 
@@ -82,12 +94,13 @@ class MEASettings:
             },
             "levels": [*arguments["levels"]],
         }
-        for name in ("num_classes", "num_targets", "binary_heads"):
-            values[name] = whole_number(
-                name, values[name], optional=name != "num_targets"
-            )
-        if isinstance(values["kernel_sizes"], Mapping):
-            values["kernel_sizes"] = dict(values["kernel_sizes"])
+        for name, least in WHOLE.items():
+            values[name] = whole_number(name, values[name], least=least)
+        for name in ("num_classes", "binary_heads"):
+            values[name] = whole_number(name, values[name], optional=True)
+        for name in ("alpha", "beta", "reversal"):
+            values[name] = weight(name, values[name])
+        values["kernel_sizes"] = _kernel_sizes(values["kernel_sizes"])
         order = values["modalities"]
         values["modalities"] = (
             sorted(values["shapes"]) if order is None else list(order)
@@ -149,18 +162,6 @@ def _check(s: MEASettings) -> None:
     _check_modalities(s)
     _check_choices(s)
     output_size(s.num_classes, s.num_targets)
-    for name in ("width", "latent", "num_heads"):
-        if getattr(s, name) < 1:
-            raise ValueError(
-                f"`{name}` must be at least 1. "
-                f"Received: {name}={getattr(s, name)}"
-            )
-    for name in ("exclusive_layers", "agnostic_layers", "alpha", "beta"):
-        if getattr(s, name) < 0:
-            raise ValueError(
-                f"`{name}` must be at least 0. "
-                f"Received: {name}={getattr(s, name)}"
-            )
     for part in ("input", "attention", "residual", "head"):
         dropout_rate(f"{part}_dropout", getattr(s, f"{part}_dropout"))
     if s.width % 2 or s.width % s.num_heads:
@@ -174,12 +175,28 @@ def _check(s: MEASettings) -> None:
             "At least one branch is needed. Received: exclusive=False, "
             "agnostic=False"
         )
-    if s.num_classes is not None and s.binary_heads is not None:
+    if s.binary_heads is not None:
+        _check_binary_heads(s)
+
+
+def _check_binary_heads(s: MEASettings) -> None:
+    whole_number("binary_heads", s.binary_heads, least=1)
+    if s.num_classes is not None or s.num_targets != 1:
         raise ValueError(
-            "A model has either one label of several classes or several "
-            f"binary ones. Received: num_classes={s.num_classes}, "
-            f"binary_heads={s.binary_heads}"
+            "A model has either classes, regression targets or "
+            f"`binary_heads`. Received: binary_heads={s.binary_heads}, "
+            f"num_classes={s.num_classes}, num_targets={s.num_targets}"
         )
+
+
+def _kernel_sizes(sizes: Any) -> int | dict[str, int]:
+    if isinstance(sizes, Mapping):
+        return {m: _kernel_size(size) for m, size in sizes.items()}
+    return _kernel_size(sizes)
+
+
+def _kernel_size(size: Any) -> int:
+    return int(whole_number("kernel_sizes", size, least=1))
 
 
 def _check_modalities(s: MEASettings) -> None:

@@ -36,6 +36,10 @@ def test_samples_are_dropped_independently():
     assert abs(z) < 4
 
 
+def test_almost_everything_can_be_dropped():
+    assert (dropped((8, 60, 50), rate=0.999999) != 0).mean() < 1e-3
+
+
 def test_inference_is_the_identity():
     x = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
     layer = UniformDropout(0.6, seed=3)

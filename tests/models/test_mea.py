@@ -129,9 +129,23 @@ def test_config_is_plain_and_whole():
         {"beta": -1.0},
         {"exclusive": False, "agnostic": False},
         {"num_classes": 3, "binary_heads": 2},
+        {"num_targets": 3, "binary_heads": 2},
+        {"binary_heads": 0},
+        {"binary_heads": 1.5},
+        {"alpha": float("nan")},
+        {"beta": "0.1"},
+        {"reversal": -1},
+        {"kernel_sizes": 2.5},
+        {"kernel_sizes": 0},
+        {"exclusive_layers": 1.5},
+        {"agnostic_layers": -1},
+        {"width": 8.0},
+        {"ramp_steps": -1},
     ],
     ids=str,
 )
 def test_wrong_arguments_are_refused(wrong):
-    with pytest.raises(ValueError, match="Received"):
+    with pytest.raises(ValueError, match="Received") as error:
         models.MEA(**{"shapes": SHAPES, **TINY, **wrong})
+    for argument in wrong:
+        assert argument.removesuffix("s") in str(error.value)
