@@ -68,7 +68,7 @@ def look_inside(model: mmf.models.MEA, x: dict) -> None:
     print("(aim: all of the exclusive, of the others half, as by chance):")
     for branch, counts in seen["confusion"].items():
         print(f"  {branch}: {counts.trace() / counts.sum():.0%}")
-    OUT.mkdir(exist_ok=True)
+    OUT.mkdir(parents=True, exist_ok=True)
     figures = {
         "cross_attention": mmf.plotting.plot_cross_attention(
             seen["cross_attention"]["layer1"]

@@ -47,7 +47,7 @@ def main() -> None:
         repeats=1,
     )
     print(curves)
-    arguments.out.mkdir(exist_ok=True)
+    arguments.out.mkdir(parents=True, exist_ok=True)
     figure = arguments.out / "robustness.png"
     plot_robustness(curves).savefig(figure)
     print(f"Curves: {figure.resolve()}")

@@ -69,6 +69,9 @@ class GroupNoise:
             )
         self.group = group
         self.scale = {name: float(value) for name, value in scale.items()}
+        self._sequence = {
+            name: train.features[name].is_sequence for name in scale
+        }
         self._deviations = {
             name: _deviations(train, name, numbers) for name in scale
         }
@@ -83,9 +86,9 @@ class GroupNoise:
             x = inputs[name]
             n = random.standard_normal((len(x), len(deviations)))
             noise = (self.scale[name] * n @ deviations).astype(np.float32)
-            if x.ndim > 2:
-                noise = noise[:, None]
-            real = x.any(axis=-1, keepdims=True)
+            first = 2 if self._sequence[name] else 1  # axis of features
+            noise = noise.reshape(len(x), *[1] * (first - 1), *x.shape[first:])
+            real = x.any(axis=tuple(range(first, x.ndim)), keepdims=True)
             result[name] = np.where(real, x + noise, 0.0).astype(np.float32)
         return result
 
@@ -93,11 +96,14 @@ class GroupNoise:
 def _deviations(
     train: "Split", name: str, numbers: NDArray[np.integer]
 ) -> NDArray[np.float64]:
-    """(m_g - m) / √G of the groups that have the modality, (G, C)."""
+    """(m_g - m) / √G of the groups that have the modality, (G, features)."""
     means: dict[int, list[NDArray[np.float64]]] = {}
     column = train.features[name]
     for number, index in zip(numbers, range(len(train)), strict=True):
-        rows = np.atleast_2d(column[index]).astype(np.float64)
+        item = column[index].astype(np.float64)
+        if not item.size:
+            continue
+        rows = item.reshape(len(item) if column.is_sequence else 1, -1)
         rows = rows[rows.any(axis=1)]
         if len(rows):
             means.setdefault(int(number), []).append(rows.mean(axis=0))

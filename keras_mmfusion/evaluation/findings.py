@@ -74,6 +74,8 @@ def comparison_in_words(result: Result) -> str:
         "ties": f"No difference was found between {first} and",
     }
     parts = [f"{says[k]} {', '.join(v)}." for k, v in groups.items() if v]
+    if not parts:
+        return f"{first} was compared with no other model."
     return f"Difference of {result.main}, with its 95 % interval: " + " ".join(
         parts
     )

@@ -102,6 +102,12 @@ def check_fusion(
             "A fusion needs `block_channels`, the channels of a block. "
             f"Received: {dict(fusion)}"
         )
+    given = {"modalities", "seed", "name"} & set(fusion)
+    if given:
+        raise ValueError(
+            "The model itself gives its fusions their modalities, seed and "
+            f"name. Received: {sorted(given)}. Leave them out."
+        )
     for m, stage in after.items():
         stages = list(encoders[m].stages) if m in encoders else []
         if stage not in stages:

@@ -276,11 +276,15 @@ def _untrained(preset: Preset) -> PresetUntrainedError:
     described = preset.metadata
     data = described.get("data")
     source = data.get("name") if isinstance(data, dict) else data
-    how = described.get("recipe") or described.get("notes")
+    recipe, notes = described.get("recipe"), described.get("notes")
+    how = "No command that trains it is written yet"
+    if recipe:
+        how = f"To train it: {recipe}"
+    elif notes:
+        how = f"{how}. {notes}"
     return PresetUntrainedError(
         f"The preset in {preset.folder} has no published weights. It is the "
         f"architecture of {described['class_name']}. Data: "
-        f"{source or 'not stated'}. To train it: "
-        f"{str(how or 'no recipe is written yet').rstrip('.')}. "
+        f"{source or 'not stated'}. {how.rstrip('.')}. "
         "For the untrained network pass load_weights=False."
     )

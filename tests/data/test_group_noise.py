@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_mmfusion.data import GroupNoise, Split
+from keras_mmfusion.data import GroupNoise, Split, Vectors
 
 
 @pytest.fixture
@@ -41,6 +41,28 @@ def test_all_steps_move_together_and_padding_stays(split):
     assert not moved[0].any()
     change = (moved - x)[1:, :3]
     np.testing.assert_allclose(change, change[:, :1].repeat(3, 1), atol=1e-5)
+
+
+def test_joints_and_pictures_move_as_their_values_in_a_row(split):
+    x, y = split.arrays()
+    flat = {"voice": x["voice"], "face": np.concatenate([x["face"]] * 2, 1)}
+    deep = {
+        "voice": x["voice"].reshape(60, 3, 2, 1),
+        "face": flat["face"].reshape(60, 2, 2),
+    }
+    moved = []
+    for arrays, columns in (
+        (flat, {}),
+        (deep, {"face": Vectors(deep["face"])}),
+    ):
+        other = Split({**arrays, **columns}, y, groups=split.groups)
+        noise = GroupNoise(other, "speaker", {"voice": 1.0, "face": 2.0})
+        moved.append(noise(arrays, np.random.default_rng(0)))
+    for name, values in moved[1].items():
+        assert values.shape == deep[name].shape
+        np.testing.assert_allclose(
+            values.reshape(60, -1), moved[0][name].reshape(60, -1), rtol=1e-5
+        )
 
 
 def test_other_modalities_and_the_given_arrays_stay(split):

@@ -35,6 +35,13 @@ def test_what_beats_what():
     assert "another run" not in said
 
 
+def test_a_model_alone_is_said_to_be_alone():
+    alone = result()
+    alone.paired = alone.paired[3:]
+    said = "grjca was compared with no other model."
+    assert comparison_in_words(alone) == said
+
+
 def test_less_is_better_of_an_error():
     said = comparison_in_words(result("mae"))
     assert "grjca beats late (-0.050" in said

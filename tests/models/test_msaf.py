@@ -226,6 +226,8 @@ def test_bad_configurations_are_named():
         MSAF(both, [late, fusion])
     with pytest.raises(ValueError, match="`after`"):
         MSAF(both, [{"block_channels": 4}])
+    with pytest.raises(ValueError, match=r"\['seed'\]\. Leave them out"):
+        MSAF(both, [{**fusion, "seed": 3}])
     with pytest.raises(ValueError, match="combine"):
         MSAF(both, [fusion], combine="product")
     with pytest.raises(ValueError, match="sequences"):

@@ -41,7 +41,7 @@ def test_without_a_recipe_the_notes_say_what_to_do(tmp_path):
     presets.save_preset(TinyTwins(), tmp_path / "p", metadata)
     with pytest.raises(PresetUntrainedError) as caught:
         presets.load_preset(tmp_path / "p")
-    assert f"To train it: {notes} For the untrained" in str(caught.value)
+    assert f"is written yet. {notes} For the untrained" in str(caught.value)
 
 
 def test_without_weights_their_file_is_not_needed(tmp_path):
