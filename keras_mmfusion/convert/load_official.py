@@ -78,7 +78,7 @@ def _read(target: Any, source: OfficialWeights) -> Assignments:
         if network is None or (found is not None and found != network):
             raise _other_network(target, network, found)
         return network.read(target, source)
-    if found is not None and not isinstance(target, FusionModel):
+    if found is not None:
         raise _other_network(target, None, found)
     if isinstance(target, SplitAttentionFusion):
         return msaf.split_attention(target, source)

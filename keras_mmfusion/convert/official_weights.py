@@ -14,15 +14,12 @@ class OfficialWeights:
 
     Args:
         state_dict: Official name to array or PyTorch tensor.
-        dead: Endings of names that the official code never uses; they are
-            skipped and listed in `skipped`.
     """
 
-    def __init__(
-        self, state_dict: Mapping[str, Any], dead: tuple[str, ...] = ()
-    ) -> None:
-        ignored = ("num_batches_tracked", *dead)
-        self.skipped = [k for k in state_dict if k.endswith(ignored)]
+    def __init__(self, state_dict: Mapping[str, Any]) -> None:
+        # Counters of PyTorch's normalisation, which Keras has not.
+        counters = "num_batches_tracked"
+        self.skipped = [k for k in state_dict if k.endswith(counters)]
         self._left = {
             key: to_numpy(value, key)
             for key, value in state_dict.items()

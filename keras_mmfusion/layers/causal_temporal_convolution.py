@@ -6,8 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_mmfusion.layers.joint_cross_attention import last_steps
 from keras_mmfusion.ops.masking import mask_steps
+from keras_mmfusion.ops.streaming import last_steps
 from keras_mmfusion.registry import register
 from keras_mmfusion.types import Shape, Tensor
 

@@ -1,5 +1,7 @@
 """Cross-modal attention from all, from the others, and from each other."""
 
+import functools
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -114,7 +116,7 @@ class HierarchicalCrossModalAttention(keras.layers.Layer):
             )
         self.units: dict[str, ModalityReinforcement] = {}
         for target, shape in zip(self.order, shapes, strict=True):
-            for name in self._unit_names(target):
+            for name in self._sources(target):
                 unit = ModalityReinforcement(
                     self.num_heads,
                     self.rate,
@@ -131,15 +133,23 @@ class HierarchicalCrossModalAttention(keras.layers.Layer):
         order: list[Any] = list(self.order)
         return dict(zip(order, as_list(values, order), strict=True))
 
-    def _others(self, target: Any) -> list[Any]:
-        return [key for key in self.order if key != target]
+    def _level_units(self, target: Any) -> list[dict[str, list[Any]]]:
+        """For every level its units, by name, and what each attends to."""
+        others = [key for key in self.order if key != target]
+        units: dict[str, dict[str, list[Any]]] = {
+            "mixed": {f"{target}_mixed": list(self.order)},
+            "coarse": {f"{target}_coarse": others},
+            "fine": {f"{target}_fine_{o}": [o] for o in others},
+        }
+        return [units[level] for level in self.levels]
 
-    def _unit_names(self, target: Any) -> list[str]:
-        names = [f"{target}_{level}" for level in self.levels]
-        if "fine" in self.levels:
-            names.pop()
-            names += [f"{target}_fine_{o}" for o in self._others(target)]
-        return names
+    def _sources(self, target: Any) -> dict[str, list[Any]]:
+        """All units of a target, and what each attends to."""
+        return {
+            k: v
+            for units in self._level_units(target)
+            for k, v in units.items()
+        }
 
     def call(
         self,
@@ -169,13 +179,11 @@ class HierarchicalCrossModalAttention(keras.layers.Layer):
 
         results = []
         for t, x in xs.items():
-            others = self._others(t)
-            if "mixed" in self.levels:
-                x = reinforce(f"{t}_mixed", list(self.order), t, x)
-            if "coarse" in self.levels:
-                x = reinforce(f"{t}_coarse", others, t, x)
-            if "fine" in self.levels:
-                x = sum(reinforce(f"{t}_fine_{o}", [o], t, x) for o in others)
+            for units in self._level_units(t):
+                parts = [
+                    reinforce(u, group, t, x) for u, group in units.items()
+                ]
+                x = functools.reduce(operator.add, parts)
             results.append(x)
         outputs = like_inputs(inputs, self.order, results)
         return (outputs, maps) if return_attention else outputs
@@ -203,21 +211,12 @@ class HierarchicalCrossModalAttention(keras.layers.Layer):
         steps = {k: s.shape[1] for k, s in zip(self.order, seen, strict=True)}
         maps = {}
         for t, x in zip(self.order, xs, strict=True):
-            for name in self._unit_names(t):
-                group = self._sources_of(name, t)
+            for name, group in self._sources(t).items():
                 known = [steps[key] for key in group]
                 keys = None if None in known else sum(known)
                 shape = (x.shape[0], self.num_heads, x.shape[1], keys)
                 maps[name] = keras.KerasTensor(shape, dtype="float32")
         return outputs, maps
-
-    def _sources_of(self, unit: str, target: Any) -> list[Any]:
-        if unit == f"{target}_mixed":
-            return list(self.order)
-        others = self._others(target)
-        if unit == f"{target}_coarse":
-            return others
-        return [o for o in others if unit == f"{target}_fine_{o}"]
 
     def get_config(self) -> dict[str, Any]:
         return {

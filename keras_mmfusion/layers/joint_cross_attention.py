@@ -25,6 +25,7 @@ from keras_mmfusion.layers.modality_dict import (
 from keras_mmfusion.layers.temporal_mixing import MIXINGS, TemporalMixing
 from keras_mmfusion.layers.uniform_dropout import UniformDropout
 from keras_mmfusion.ops.masking import any_mask, mask_steps
+from keras_mmfusion.ops.streaming import last_steps
 from keras_mmfusion.ops.tanh import tanh
 from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import register
@@ -314,12 +315,6 @@ def _causal_correlation(
         f"count_{modality}": counts[:, -1],
     }
     return ops.cast(correlation, key.dtype), carried
-
-
-def last_steps(past: Tensor, x: Tensor) -> Tensor:
-    """As many of the last steps of both as `past` has."""
-    steps = past.shape[1]
-    return ops.concatenate([past, x], axis=1)[:, -steps:] if steps else past
 
 
 def check_mixing(temporal_mixing: str, kernel_size: int, causal: bool) -> None:

@@ -38,8 +38,8 @@ class VectorFusion(keras.layers.Layer):
             as_list(mask, self.modalities),
             strict=True,
         ):
-            absent = ops.ones_like(x) if self.kind == "mul" else 0 * x
-            kept.append(ops.where(ops.cast(m, "bool")[:, None], x, absent))
+            filled = ops.ones_like if self.kind == "mul" else ops.zeros_like
+            kept.append(ops.where(ops.cast(m, "bool")[:, None], x, filled(x)))
         if self.kind == "concat":
             return ops.concatenate(kept, axis=-1)
         stacked = ops.stack(kept, axis=1)

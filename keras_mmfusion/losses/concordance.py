@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_mmfusion.ops.paired import paired
 from keras_mmfusion.types import Tensor
 
 FORMS = ("window", "batch")
@@ -122,37 +123,24 @@ class ConcordanceLoss(keras.losses.Loss):
         self, y_true: Any, y_pred: Any, sample_weight: Any
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Truth, prediction, weight as (groups, frames, outputs)."""
-        mask = getattr(y_pred, "_keras_mask", None)
-        y = ops.cast(ops.convert_to_tensor(y_true), self.dtype)
-        p = ops.cast(ops.convert_to_tensor(y_pred), self.dtype)
-        y = _same_rank(y, len(p.shape))
-        p = _same_rank(p, len(y.shape))
-        self._check_shapes(y, p)
-        weight = ops.ones_like(p)
-        for factor in (sample_weight, mask):
-            if factor is not None:
-                factor = ops.cast(ops.convert_to_tensor(factor), self.dtype)
-                weight = weight * _same_rank(factor, len(p.shape))
-        if self.ignore_value is not None:
-            weight = ops.where(y == self.ignore_value, 0.0, weight)
+        y, p, weight = paired(
+            y_true, y_pred, sample_weight, self.dtype, self.ignore_value
+        )
+        self._check_shape(p)
         groups = ops.shape(p)[0] if self.form == "window" else 1
         shape = (groups, -1, self.outputs)
-        y, p, weight = (ops.reshape(x, shape) for x in (y, p, weight))
-        # What is not annotated may hold anything, NaN too.
-        counted = weight > 0
-        return ops.where(counted, y, 0.0), ops.where(counted, p, 0.0), weight
-
-    def _check_shapes(self, y: Tensor, p: Tensor) -> None:
-        agree = len(y.shape) == len(p.shape) and all(
-            a == b or a is None or b is None
-            for a, b in zip(y.shape, p.shape, strict=True)
+        return (
+            ops.reshape(y, shape),
+            ops.reshape(p, shape),
+            ops.reshape(weight, shape),
         )
+
+    def _check_shape(self, p: Tensor) -> None:
         last = 1 if len(p.shape) < 2 else p.shape[-1]
-        if not agree or (self.outputs > 1 and last not in (self.outputs, None)):
+        if self.outputs > 1 and last not in (self.outputs, None):
             raise ValueError(
-                "Expected labels and predictions of the same shape, with "
-                f"{self.outputs} output(s) on the last axis. Received: "
-                f"{tuple(y.shape)} and {tuple(p.shape)}"
+                f"Expected predictions with {self.outputs} outputs on the "
+                f"last axis. Received: {tuple(p.shape)}"
             )
         frames = p.shape[1:] if self.outputs == 1 else p.shape[1:-1]
         if self.form == "window" and all(size == 1 for size in frames):
@@ -195,12 +183,3 @@ class ConcordanceLoss(keras.losses.Loss):
             "ignore_value": self.ignore_value,
             "name": self.name,
         }
-
-
-def _same_rank(x: Tensor, rank: int) -> Tensor:
-    """Adds or removes trailing axes of length one until `x` has the rank."""
-    while len(x.shape) < rank:
-        x = ops.expand_dims(x, axis=-1)
-    while len(x.shape) > rank and x.shape[-1] == 1:
-        x = ops.squeeze(x, axis=-1)
-    return x

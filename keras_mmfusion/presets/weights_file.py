@@ -8,7 +8,6 @@ on the backend. So every file means the same on every backend.
 import math
 import struct
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -71,20 +70,6 @@ def encode(arrays: Mapping[str, Any]) -> bytes:
     """Returns the bytes of a safetensors file with these arrays."""
     plain = {name: stored(arrays[name], name) for name in sorted(arrays)}
     return safetensors.numpy.save(plain)
-
-
-def write(path: str | Path, arrays: Mapping[str, Any]) -> None:
-    """Writes named arrays to a safetensors file."""
-    Path(path).write_bytes(encode(arrays))
-
-
-def read(path: str | Path) -> dict[str, Array]:
-    """Reads named arrays from a safetensors file.
-
-    Raises:
-        PresetFileError: If anything in the file is wrong.
-    """
-    return decode(Path(path).read_bytes(), str(path))
 
 
 def decode(data: bytes, label: str) -> dict[str, Array]:

@@ -167,3 +167,18 @@ def test_bad_arguments_are_named(arguments, message):
 def test_bad_shapes_are_named(outputs, y, p, message):
     with pytest.raises(ValueError, match=message):
         ConcordanceLoss(outputs=outputs)(np.zeros(y), np.zeros(p))
+
+
+def test_the_mask_of_a_model_leaves_padding_out():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(4, 6, 3)).astype("float32")
+    x[:, 4:] = 0.0
+    y = random.normal(size=(4, 6)).astype("float32")
+    model = keras.Sequential(
+        [keras.Input((6, 3)), keras.layers.Masking(), keras.layers.Dense(1)]
+    )
+    model.compile("sgd", ConcordanceLoss())
+    found = model.evaluate(x, y, verbose=0)
+    p = model.predict(x, verbose=0)
+    expected = value(ConcordanceLoss(), y[:, :4], p[:, :4, 0])
+    assert found == pytest.approx(expected, abs=1e-5)
