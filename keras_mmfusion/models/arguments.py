@@ -1,5 +1,6 @@
 """Arguments that several models take."""
 
+import inspect
 import math
 import numbers
 import operator
@@ -107,6 +108,11 @@ def output_size(num_classes: int | None, num_targets: int) -> int:
             f"Received: num_targets={num_targets}"
         )
     return num_targets if num_classes is None else num_classes
+
+
+def by_name(method: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """What a call of a method would be given, by the names of arguments."""
+    return dict(inspect.signature(method).bind(*args, **kwargs).arguments)
 
 
 def for_each(

@@ -1,6 +1,5 @@
 """What all fusion models share: inputs by name, presets, a default compile."""
 
-import inspect
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from keras_mmfusion.data.checks import (
 )
 from keras_mmfusion.models import frozen_layers
 from keras_mmfusion.models.arguments import (
+    by_name,
     names_of_layers,
     takes_class_numbers,
 )
@@ -112,8 +112,7 @@ class FusionModel(keras.Model):
         self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
     ) -> Any:
         self._check(x, y)
-        keras_fit = inspect.signature(super().fit)
-        given = keras_fit.bind(x, y, *args, **kwargs).arguments
+        given = by_name(super().fit, x, y, *args, **kwargs)
         self._check_weights(**given)
         validation = given.get("validation_data")
         if isinstance(validation, tuple | list):
@@ -129,7 +128,8 @@ class FusionModel(keras.Model):
         self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
     ) -> Any:
         self._check(x, y)
-        self._check_weights(kwargs.get("sample_weight"))
+        given = by_name(super().evaluate, x, y, *args, **kwargs)
+        self._check_weights(**given)
         with kept_values(self):
             return super().evaluate(x, y, *args, **kwargs)
 
@@ -154,10 +154,11 @@ class FusionModel(keras.Model):
         )
 
     def test_on_batch(
-        self, x: Any, y: Any = None, *args: Any, **kwargs: Any
+        self, x: Any, y: Any = None, sample_weight: Any = None, **kwargs: Any
     ) -> Any:
         self._check(x, y)
-        return super().test_on_batch(x, y, *args, **kwargs)
+        self._check_weights(sample_weight)
+        return super().test_on_batch(x, y, sample_weight, **kwargs)
 
     def predict_on_batch(self, x: Any) -> Any:
         self._check_inputs(x)

@@ -54,8 +54,8 @@ class GRJCA(FusionModel):
         num_targets: Number of regression targets, 2 for valence and arousal.
         per_step: Whether there is a prediction for every time step, or one
             for the mean of the fused steps.
-        output_range: Regression outputs lie within ± this, and labels have
-            to; `None` for outputs without a bound.
+        output_range: Regression outputs lie within ± this, as labels to
+            train on have to; `None` for outputs without a bound.
         steps: See `GatedJointCrossAttention`, as the next seven.
         gate: "flat", "hierarchical" or `None`.
         temperature: Of the gates.
@@ -295,16 +295,21 @@ class GRJCA(FusionModel):
                 metrics = [ConcordanceCorrelation(outputs=self.num_targets)]
         super().compile(optimizer, loss, metrics=metrics, **kwargs)
 
-    def _check(self, x: Any, y: Any = None) -> None:
-        if self.per_step:
-            self._check_steps(x, y)
-        else:
-            super()._check(x, y)
+    def fit(
+        self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
         labels = x.split.labels if isinstance(x, Batches) else y
         bound = None if self.num_classes else self.output_range
         if bound is not None and isinstance(labels, np.ndarray):
             loss = getattr(self, "loss", None)
             check_range(labels, bound, self.per_step, loss)
+        return super().fit(x, y, *args, **kwargs)
+
+    def _check(self, x: Any, y: Any = None) -> None:
+        if self.per_step:
+            self._check_steps(x, y)
+        else:
+            super()._check(x, y)
 
     def _check_steps(self, x: Any, y: Any) -> None:
         self._check_inputs(x)

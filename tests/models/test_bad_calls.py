@@ -204,6 +204,8 @@ def test_sample_weights_of_a_foreign_byte_order(model):
         lambda: built.fit(X, labels, sample_weight=weight),
         lambda: built.fit(X, labels, validation_data=(X, labels, weight)),
         lambda: built.evaluate(X, labels, sample_weight=weight),
+        lambda: built.evaluate(X, labels, None, 0, weight),
+        lambda: built.test_on_batch(X, labels, weight),
         lambda: built.train_on_batch(X, labels, sample_weight=weight),
     ):
         with pytest.raises(ValueError, match="Sample weights must have this"):
