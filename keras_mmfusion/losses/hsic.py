@@ -29,7 +29,8 @@ class HSIC(keras.losses.Loss):
     Args:
         form: "hsic" as above. "cka" is free of scale,
             HSIC(H, G) / sqrt(HSIC(H, H) HSIC(G, G)), in [0, 1]. "orthogonal"
-            is |H̃ᵀ G̃|² with rows of H̃ and G̃ scaled to length 1.
+            is |H̃ᵀ G̃|² with rows of H̃ and G̃ scaled to length 1; about n for
+            independent vectors, so its weight is one for a batch size.
         name: Name in the logs.
         dtype: Type of the computation.
 

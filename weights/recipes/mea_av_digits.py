@@ -18,6 +18,7 @@ import keras
 from mea_comparison import (
     ABLATIONS,
     FORMS,
+    ORTHOGONAL_NOTE,
     PAPER,
     Build,
     Extractors,
@@ -179,6 +180,7 @@ def train(
     )
     metadata["notes"] += NOTES + spread_note(result)
     metadata["notes"] += f"\n- Ablations: {verdict(result)}."
+    metadata["notes"] += ORTHOGONAL_NOTE
     metadata["notes"] += steps_note(result, seconds)
     metadata["notes"] += curve_note(work, FORMS)
     (out / "README.md").unlink(missing_ok=True)  # The card is made anew.

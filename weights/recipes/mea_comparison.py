@@ -52,6 +52,12 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "no coarse level": {"levels": ("mixed", "fine")},
     "orthogonal disparity": {"disparity": "orthogonal"},
 }
+# For cards.
+ORTHOGONAL_NOTE = (
+    "\n- The orthogonal disparity has the weight that was chosen for the "
+    "others, though it grows with the number of samples in a batch, about 1 "
+    "for each, where they do not: its result is one of that weight, too."
+)
 # As printed, and bounded.
 FORMS: dict[str, dict[str, Any]] = {
     "stable": {"form": "stable", "mixing": "paper"},

@@ -21,6 +21,7 @@ import numpy as np
 from mea_comparison import (
     ABLATIONS,
     FORMS,
+    ORTHOGONAL_NOTE,
     PAPER,
     Build,
     Extractors,
@@ -260,6 +261,7 @@ def train(
     seconds = step_seconds(every, data.train, BATCH)
     metadata["notes"] += NOTES + spread_note(result)
     metadata["notes"] += f"\n- Ablations: {verdict(result)}."
+    metadata["notes"] += ORTHOGONAL_NOTE
     metadata["notes"] += steps_note(result, seconds) + curve_note(work, FORMS)
     (out / "README.md").unlink(missing_ok=True)  # The card is made anew.
     model = trained_model(every["mea"], work / "main")
