@@ -301,6 +301,17 @@ def padding_side(array: ArrayLike) -> Literal["left", "right"]:
     Returns:
         `"left"` if more samples begin with all-zero steps than end with
         them, else `"right"` (so also for an array without padding).
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_mmfusion.data import padding_side
+
+    array = np.zeros((1, 4, 2))
+    array[0, 3] = 1.0
+    print(padding_side(array))  # left
+    ```
     """
     values = _numeric(array, "array", least_rank=3)
     first, last = nonzero_spans(values)

@@ -208,6 +208,18 @@ def average_overlaps(
     Raises:
         ValueError: if windows are missing, ids are none of windows, or
             `values` has fewer steps than a window.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_mmfusion.data import Split, average_overlaps, split_windows
+
+    video = Split({"face": np.ones((1, 5, 2))}, np.zeros((1, 5, 1)), ids=["a"])
+    parts = split_windows(video, window=3, hop=2)
+    steps = average_overlaps(np.ones((len(parts), 3)), parts.ids)
+    print(steps["a"])  # [1. 1. 1. 1. 1.]
+    ```
     """
     array = np.asarray(values)
     if array.ndim < 2 or len(array) != len(ids) or array.dtype.kind != "f":

@@ -25,6 +25,20 @@ class Encoder(keras.Model):
 
     Attributes:
         axes: What the axes of one sample count, for messages; may be empty.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_mmfusion as mmf
+
+    stages = {
+        name: mmf.layers.MaskedDense(8, "relu", name=f"audio_{name}")
+        for name in ("low", "high")
+    }
+    encoder = mmf.encoders.Encoder((None, 3), stages, name="audio")
+    print(encoder.predict(np.ones((2, 5, 3)), verbose=0).shape)  # (2, 5, 8)
+    ```
     """
 
     axes: tuple[str, ...] = ()

@@ -33,6 +33,38 @@ def trained_model(
     Raises:
         ValueError: If the run has no such model or seed, or the weights do
             not fit what `build` returns.
+
+    Example:
+
+    ```python
+    import tempfile
+
+    import numpy as np
+
+    import keras_mmfusion as mmf
+    from keras_mmfusion.data import MultimodalDataset, Split
+    from keras_mmfusion.evaluation import run, trained_model
+
+    def split(seed):
+        x = np.random.default_rng(seed).normal(size=(8, 4, 3))
+        y = np.arange(8) % 2
+        ids = [f"{seed} {i}" for i in range(8)]
+        return Split({"audio": x, "face": -x}, y, ids=ids)
+
+    def build(seed):
+        shapes = {"audio": (None, 3), "face": (None, 3)}
+        return mmf.models.MSAF.from_shapes(
+            shapes, num_classes=2, units=16, seed=seed
+        )
+
+    toy = MultimodalDataset(
+        split(0), split(1), split(2), "toy", "classification"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        run({"msaf": build}, toy, folder, seeds=1, fit={"epochs": 1}, verbose=0)
+        model = trained_model(build, folder)
+    print(model.predict(toy.test.batches(8), verbose=0).shape)  # (8, 2)
+    ```
     """
     folder = Path(directory)
     result = Result.load(folder)

@@ -39,6 +39,9 @@ class MaskedDense(keras.layers.Layer):
     Returns:
         Float tensor of shape (B, T, units) or (B, units).
 
+    Raises:
+        ValueError: If `dropout` is no number in [0, 1).
+
     Example:
 
     ```python

@@ -25,6 +25,24 @@ class GRJCAStream:
     Args:
         model: A causal model.
         batch_size: Number of sequences that run side by side.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_mmfusion as mmf
+
+    shapes = {"audio": (None, 3), "video": (None, 4)}
+    model = mmf.models.GRJCA.from_shapes(shapes, channels=[8], causal=True)
+    x = {"audio": np.ones((1, 6, 3)), "video": np.ones((1, 6, 4))}
+    stream = model.stream()
+    parts = [
+        stream.step({m: values[:, t : t + 2] for m, values in x.items()})
+        for t in (0, 2, 4)
+    ]
+    whole = model.predict(x, verbose=0)
+    np.testing.assert_allclose(np.concatenate(parts, 1), whole, atol=1e-5)
+    ```
     """
 
     def __init__(self, model: "GRJCA", batch_size: int = 1) -> None:

@@ -78,6 +78,22 @@ def load_preset(
         PresetFileError: If anything is damaged or inconsistent.
         PresetUntrainedError: If weights are wanted and there are none.
         ValueError: If an override is unknown or weights do not fit it.
+
+    Example:
+
+    ```python
+    import tempfile
+    import keras_mmfusion as mmf
+    from keras_mmfusion import presets
+
+    model = mmf.models.MSAF.from_shapes(
+        {"audio": (None, 3), "image": (4,)}, num_classes=2, units=16
+    )
+    with tempfile.TemporaryDirectory() as directory:
+        presets.save_preset(model, directory)
+        again = presets.load_preset(directory)
+    assert again.get_config() == model.get_config()
+    ```
     """
     preset = reading.read(
         Path(directory), _TO_LOAD if load_weights else _TO_BUILD, root
@@ -119,6 +135,21 @@ def verify_preset(
 
     Raises:
         PresetFileError: If anything is damaged or inconsistent.
+
+    Example:
+
+    ```python
+    import tempfile
+    import keras_mmfusion as mmf
+    from keras_mmfusion import presets
+
+    model = mmf.models.MSAF.from_shapes(
+        {"audio": (None, 3), "image": (4,)}, num_classes=2, units=16
+    )
+    with tempfile.TemporaryDirectory() as directory:
+        presets.save_preset(model, directory)
+        print(presets.verify_preset(directory).trained)  # True
+    ```
     """
     preset = reading.read(Path(directory), storage.LISTED_FILES, root)
     _, found = _build_verified(preset)
