@@ -163,6 +163,35 @@ def test_a_keras_file_keeps_frozen_layers_and_the_optimizer(make, tmp_path):
     assert int(again.optimizer.iterations) == 7
 
 
+def test_a_clone_is_a_compiled_model_of_keras(make):
+    model = make()
+    clone = keras.models.clone_model(model)
+    assert clone.compiled
+    assert [w.shape for w in clone.weights] == [
+        w.shape for w in make().weights
+    ] or "MEA" in type(model).__name__  # Its discriminators stay behind.
+
+
+def test_a_file_of_a_model_with_lora_has_it_merged(make, tmp_path):
+    model = make()
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.Dense):
+            layer.enable_lora(2)
+    model.compile()
+    x = batch(model)
+    model.fit(x, np.arange(4), verbose=0)
+    with pytest.warns(UserWarning, match="LoRA .* is merged"):
+        model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(predict(model, x), predict(again, x), atol=1e-6)
+    with pytest.raises(ValueError, match="A preset has no place for LoRA"):
+        model.save_to_preset(tmp_path / "preset")
+    model.save_weights(tmp_path / "model.weights.h5")
+    twin = make()
+    twin.load_weights(tmp_path / "model.weights.h5")
+    np.testing.assert_allclose(predict(model, x), predict(twin, x), atol=1e-6)
+
+
 def test_a_keras_file_of_another_policy_is_named(make, tmp_path):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:

@@ -1,6 +1,5 @@
 """What all fusion models share: inputs by name, presets, a default compile."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,19 +10,23 @@ import numpy as np
 from keras_mmfusion import presets, registry
 from keras_mmfusion.data.batches import Batches
 from keras_mmfusion.data.checks import (
-    check_byte_order,
     check_inputs,
     check_labels,
 )
-from keras_mmfusion.models import frozen_layers
+from keras_mmfusion.models import saved_state
 from keras_mmfusion.models.arguments import (
     by_name,
     names_of_layers,
     takes_class_numbers,
 )
+from keras_mmfusion.models.changed_layers import (
+    refuse_lora,
+    refuse_quantized,
+    warn_of_lora,
+)
 from keras_mmfusion.models.kept_values import kept_values
-from keras_mmfusion.models.quantized import refuse_quantized
 from keras_mmfusion.models.sample_weight import (
+    check_sample_weight,
     for_every_output,
     refuse_class_weight,
     with_target_axis,
@@ -55,7 +58,8 @@ class FusionModel(keras.Model):
     A `.keras` file keeps which layers are frozen; its dtype policy has to be
     set before it is loaded, else a warning names it. Loaded with
     `compile=False` a model is compiled like a new one. A quantized model is
-    not saved as a `.keras` file, but its weights are by `save_weights`.
+    not saved as a `.keras` file, but its weights are by `save_weights`. LoRA
+    is merged into what is saved, with a warning.
 
     `keras.models.clone_model` gives a plain functional model, without what a
     class adds to the loss. `Class.from_config(model.get_config())` does not.
@@ -168,7 +172,7 @@ class FusionModel(keras.Model):
         self, sample_weight: Any = None, class_weight: Any = None, **_: Any
     ) -> None:
         refuse_class_weight(class_weight, self.outputs, self.num_classes)
-        check_byte_order("Sample weights", sample_weight)
+        check_sample_weight(sample_weight)
 
     def _build_optimizer(self) -> None:
         """Makes the optimizer's variables before the first step is traced.
@@ -242,11 +246,13 @@ class FusionModel(keras.Model):
     def save_assets(self, dir_path: str) -> None:
         # `keras.saving.save_model` does not call `save`.
         refuse_quantized(self)
-        frozen_layers.write_frozen(self, dir_path)
+        warn_of_lora(self)
+        saved_state.write_state(self, dir_path)
 
     def load_assets(self, dir_path: str | None) -> None:
-        # With `compile=False` Keras hands the compile config to nobody.
-        frozen_layers.read_frozen(self, dir_path)
+        saved_state.read_state(self, dir_path)
+        # Its variables, which Keras loads next, are those of what trains.
+        self._build_optimizer()
 
     # === Presets ===
 
@@ -254,8 +260,11 @@ class FusionModel(keras.Model):
     def presets(cls) -> dict[str, Any]:
         """Names of the built-in presets of this class, with what they are.
 
-        A subclass has those of its parents as well.
+        A subclass has those of its parents as well; `FusionModel` itself all,
+        by their global names.
         """
+        if cls is FusionModel:
+            return presets.all_presets()
         return presets.presets_of(*registry.lineage(cls))
 
     @classmethod
@@ -301,6 +310,7 @@ class FusionModel(keras.Model):
             metadata: What the card shall say: `data`, `seeds`, `metrics`, ...
         """
         refuse_quantized(self)
+        refuse_lora(self)
         presets.save_preset(self, directory, metadata)
 
     # === Training ===
@@ -365,33 +375,17 @@ class FusionModel(keras.Model):
             return ["accuracy"]  # Keras' choice, by the shape of the labels.
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
-    def get_compile_config(self) -> dict[str, Any]:
-        # What constructor arguments cannot say goes into a file with these.
-        config = super().get_compile_config()
-        if not config:
-            return config
-        policy = self.dtype_policy.name
-        frozen = frozen_layers.as_config(self)
-        return {**config, "frozen": frozen, "policy": policy}
-
     def compile_from_config(self, config: dict[str, Any]) -> None:
         settings = dict(config)
-        # Files of earlier versions have neither of them.
-        policy = settings.pop("policy", self.dtype_policy.name)
-        if policy != self.dtype_policy.name:
-            warnings.warn(
-                f"The file is of a model of dtype policy {policy!r}; it is "
-                f"loaded as {self.dtype_policy.name!r}. To get it as it was, "
-                f"call keras.config.set_dtype_policy({policy!r}) before.",
-                UserWarning,
-                stacklevel=2,
-            )
-        # The optimizer's variables are those of what trains.
-        if "frozen" in settings:
-            frozen_layers.freeze(self, settings.pop("frozen"))
+        # Only files of earlier versions have these two here.
+        saved_state.compare_policy(self, settings.pop("policy", None))
+        frozen = settings.pop("frozen", None)
+        if frozen is not None:
+            saved_state.freeze(self, frozen)
         # Keras skips this for a model with its own `compile`.
         self.compile(**keras.saving.deserialize_keras_object(settings))
-        self.optimizer.build(self.trainable_variables)
+        if frozen is not None:
+            self._build_optimizer()
 
     @classmethod
     def from_config(

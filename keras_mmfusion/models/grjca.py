@@ -264,7 +264,8 @@ class GRJCA(FusionModel):
             batch_size: Number of sequences that run side by side.
 
         Raises:
-            ValueError: If a part of the model looks ahead; says which.
+            ValueError: If a part of the model looks ahead; says which. If
+                `batch_size` is no whole number of at least 1.
         """
         return GRJCAStream(self, batch_size)
 

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.data.checks import check_inputs
+from keras_mmfusion.models.arguments import whole_number
 from keras_mmfusion.ops.masking import any_mask
 from keras_mmfusion.types import Tensor
 
@@ -20,11 +21,18 @@ class GRJCAStream:
 
     Zeros count as missing until a modality has had its first value that is
     not zero; later zeros are data. So a stream that begins with data, or
-    never has any, gives the same numbers as the whole sequence.
+    never has any, gives the same numbers as the whole sequence. Where
+    sequences of several lengths run side by side, zeros behind a shorter one
+    are data here, while `predict` knows them as padding: the outputs of its
+    own steps are right, those behind them are of no use.
 
     Args:
         model: A causal model.
         batch_size: Number of sequences that run side by side.
+
+    Raises:
+        ValueError: If a part of the model looks ahead, or `batch_size` is no
+            whole number of at least 1.
 
     Example:
 
@@ -48,7 +56,7 @@ class GRJCAStream:
     def __init__(self, model: "GRJCA", batch_size: int = 1) -> None:
         _refuse_lookahead(model)
         self.model = model
-        self.batch_size = batch_size
+        self.batch_size = whole_number("batch_size", batch_size, least=1)
         self._advance = _Advance(model, name="advance")
         self.reset()
 
@@ -74,6 +82,8 @@ class GRJCAStream:
             ValueError: If a modality is missing or has another shape.
         """
         model = self.model
+        if not hasattr(x, "items"):
+            check_inputs(x, model.sample_shapes)  # Raises.
         one = all(
             len(np.shape(x[m])) == len(model.sample_shapes[m])
             for m in model.modalities

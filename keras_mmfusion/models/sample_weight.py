@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from keras import ops
+
+from keras_mmfusion.data.checks import check_byte_order
 
 
 def for_every_output(weight: Any, outputs: Any) -> Any:
@@ -49,6 +52,27 @@ def with_target_axis(y: Any, outputs: Any) -> Any:
     return y
 
 
+def check_sample_weight(weight: Any) -> None:
+    """Raises for weights that would spoil what is learned; arrays only.
+
+    Raises:
+        ValueError: If one is NaN, infinite or negative.
+    """
+    for values in weight.values() if isinstance(weight, Mapping) else [weight]:
+        check_byte_order("Sample weights", values)
+        if not isinstance(values, np.ndarray) or values.dtype.kind not in "fi":
+            continue
+        wrong = ~((values >= 0) & (values < np.inf))
+        if wrong.any():
+            first = tuple(int(i[0]) for i in np.nonzero(wrong))
+            raise ValueError(
+                "Sample weights must be finite numbers of at least 0. "
+                f"Received: {np.count_nonzero(wrong)} others, such as "
+                f"{values[first]} at {list(first)}. What shall not count has "
+                "the weight 0."
+            )
+
+
 def refuse_class_weight(
     class_weight: Any, outputs: Any, num_classes: int | None
 ) -> None:
@@ -70,4 +94,10 @@ def refuse_class_weight(
             "predicts several. Pass `sample_weight` of the labels' shape "
             "instead, as in numpy.take(weights_of_classes, labels). Received: "
             f"class_weight={class_weight}"
+        )
+    unknown = [k for k in class_weight if k not in range(num_classes)]
+    if unknown:
+        raise ValueError(
+            f"`class_weight` maps classes 0 to {num_classes - 1} to weights. "
+            f"Received: weights of {unknown}"
         )

@@ -102,6 +102,11 @@ def load(
     assert again.get_config() == model.get_config()
     ```
     """
+    if not isinstance(load_weights, bool):
+        raise ValueError(
+            "`load_weights` must be True or False. "
+            f"Received: load_weights={load_weights!r}"
+        )
     class_names = [] if cls is None else registry.lineage(cls)
     location = resolve(name, class_names, load_weights)
     subclass = None

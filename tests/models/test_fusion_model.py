@@ -29,5 +29,12 @@ def test_a_preset_of_an_unrelated_class_is_refused():
 
 
 @pytest.mark.once
-def test_the_base_of_all_models_has_no_presets_of_its_own():
-    assert models.FusionModel.presets() == {}
+def test_the_base_of_all_models_has_all_presets_by_their_global_names():
+    every = models.FusionModel.presets()
+    assert {f"msaf_{NAME}", "mea_mosei"} <= set(every)
+
+
+@pytest.mark.once
+def test_whether_to_load_weights_is_yes_or_no():
+    with pytest.raises(ValueError, match="load_weights='no'"):
+        models.MEA.from_preset(NAME, load_weights="no")

@@ -193,6 +193,17 @@ def test_streaming_one_prediction_from_all_steps_so_far():
     assert relative_error(y, model.predict(x, verbose=0)) < 1e-5
 
 
+@pytest.mark.parametrize("size", [0, -1, 2.5, "a"])
+def test_streams_run_side_by_side_in_whole_numbers(size):
+    with pytest.raises(ValueError, match="batch_size"):
+        small(causal=True).stream(size)
+
+
+def test_a_stream_takes_modalities_by_name():
+    with pytest.raises(ValueError, match="dict"):
+        small(causal=True).stream(4).step([*small_batch().values()])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -124,3 +124,19 @@ def test_steps_of_one_target_need_no_last_axis():
         assert found[0] == pytest.approx(errors[valid].mean(), rel=1e-5)
         expected = np.sqrt(errors[valid]).mean()
         assert found[1] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -1.0])
+def test_weights_that_spoil_a_model_are_refused(wrong):
+    model, labels = grjca(num_classes=3, per_step=False), np.arange(3)
+    weights = np.array([1.0, 1.0, wrong], "float32")
+    for call in (model.fit, model.evaluate, model.train_on_batch):
+        with pytest.raises(ValueError, match=r"1 others, .* at \[2\]"):
+            call(X, labels, sample_weight=weights)
+
+
+def test_weights_of_unknown_classes_are_refused():
+    model, labels = grjca(num_classes=3, per_step=False), np.arange(3)
+    with pytest.raises(ValueError, match=r"0 to 2 .*weights of \[7\]"):
+        model.fit(X, labels, class_weight={0: 1.0, 7: 100.0})
+    model.fit(X, labels, class_weight={0: 1.0, np.int64(2): 2.0}, verbose=0)

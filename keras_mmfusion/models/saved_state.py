@@ -1,6 +1,7 @@
-"""Which layers of a model are frozen, for its file."""
+"""What a `.keras` file keeps that arguments of a model do not say."""
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,20 +44,35 @@ def freeze(model: keras.Model, found: Mapping[str, Any]) -> None:
             layer.trainable = True
 
 
-def write_frozen(model: keras.Model, folder: str) -> None:
-    """Writes `as_config` of the model into a folder of its file."""
-    text = json.dumps(as_config(model))
-    (Path(folder) / FILE).write_text(text, encoding="utf-8")
+def write_state(model: keras.Model, folder: str) -> None:
+    """Writes which layers are frozen, and the policy, into a file's folder."""
+    state = {**as_config(model), "policy": model.dtype_policy.name}
+    (Path(folder) / FILE).write_text(json.dumps(state), encoding="utf-8")
 
 
-def read_frozen(model: keras.Model, folder: str | None) -> None:
-    """Freezes what `write_frozen` told; nothing without its file.
+def read_state(model: keras.Model, folder: str | None) -> None:
+    """Freezes what `write_state` told; nothing without its file.
 
     Files of earlier versions do not have it.
     """
     path = None if folder is None else Path(folder) / FILE
     if path is not None and path.exists():
-        freeze(model, json.loads(path.read_text(encoding="utf-8")))
+        state = json.loads(path.read_text(encoding="utf-8"))
+        compare_policy(model, state.get("policy"))
+        freeze(model, state)
+
+
+def compare_policy(model: keras.Model, policy: str | None) -> None:
+    """Warns if a model is loaded with another policy than it was saved."""
+    own = model.dtype_policy.name
+    if policy not in (own, None):
+        warnings.warn(
+            f"The file is of a model of dtype policy {policy!r}; it is "
+            f"loaded as {own!r}. To get it as it was, call "
+            f"keras.config.set_dtype_policy({policy!r}) before.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _layers(model: keras.Model) -> list[keras.layers.Layer]:
