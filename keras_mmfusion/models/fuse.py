@@ -17,6 +17,7 @@ from keras_mmfusion.models.missing_modality import (
 from keras_mmfusion.models.msaf_graph import head
 from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.registry import closest
+from keras_mmfusion.seeds import part_seed
 from keras_mmfusion.types import Tensor
 
 
@@ -68,7 +69,8 @@ def fuse(
         block_dropout: Probability that a block is dropped in training.
         dropout: Rate of dropout on the features before a new head.
         name: Name of the model.
-        seed: Integer seed of dropouts and new weights, or `None`.
+        seed: Integer seed of dropouts and of the fusions' first weights, or
+            `None`.
 
     Returns:
         A `FusedModel` over a dict of modalities. With new heads it is
@@ -138,7 +140,7 @@ def fuse(
             width,
             modalities=[m for m in order if m in tap],
             name=f"fusion{i}",
-            **settings,
+            **{**settings, "seed": part_seed(seed, f"fusion{i}")},
         )
         for i, (tap, width) in enumerate(_with_width(taps, block_channels), 1)
     ]

@@ -5,7 +5,11 @@ import numpy as np
 import pytest
 
 from keras_mmfusion.models import FusedModel, fuse
-from tests.backend import input_gradients, relative_error
+from tests.backend import (
+    copied_weights,
+    input_gradients,
+    relative_error,
+)
 
 layers = keras.layers
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -57,6 +61,10 @@ def fused_images(**settings):
     networks = {"left": image_network(), "right": image_network()}
     taps = [{"left": "conv1", "right": "conv1"}]
     return fuse(networks, taps, block_channels=4, **settings)
+
+
+def test_one_seed_gives_every_fusion_weights_of_its_own():
+    assert not copied_weights(fused().trainable_weights)
 
 
 def image_batch():
