@@ -19,7 +19,9 @@ def shapes(length: int, tiny: bool) -> dict[str, tuple[int, ...]]:
     return {m: (batch, length, width) for m, width in WIDTHS.items()}
 
 
-def case(mixing: str, length: int, dtype: str = "float32") -> Case:
+def case(
+    mixing: str, length: int, dtype: str = "float32", autocast: bool = False
+) -> Case:
     def ours(tiny: bool) -> steps.Steps:
         layer = mmf.layers.GatedJointCrossAttention(
             temporal_mixing=mixing, modalities=list(WIDTHS), dtype=dtype
@@ -31,10 +33,12 @@ def case(mixing: str, length: int, dtype: str = "float32") -> Case:
 
         x = steps.random_arrays(shapes(length, tiny))
         module = GRJCA((256, 128), x["video"].shape[1])
-        return steps.of_torch_layer(module, list(x.values()))
+        found = steps.of_torch_layer(module, list(x.values()))
+        return steps.in_autocast(found) if autocast else found
 
     text = f"GRJCA fusion, {mixing} mixing: {BATCH} x {length} x (256 + 128)"
     text += "" if dtype == "float32" else f", {dtype}"
+    text += "; plain in autocast" if autocast else ""
     return Case(text, ours, plain if mixing == "dense" else None)
 
 
@@ -42,6 +46,7 @@ CASES = {
     "dense": case("dense", 300),
     # Beside plain PyTorch in float32.
     "dense_bfloat16": case("dense", 300, "mixed_bfloat16"),
+    "dense_autocast": case("dense", 300, "mixed_bfloat16", autocast=True),
     **{f"conv_{t}": case("conv", t) for t in LENGTHS},
     **{f"none_{t}": case("none", t) for t in LENGTHS},
 }

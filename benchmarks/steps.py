@@ -150,6 +150,20 @@ def of_torch_layer(module: Any, arrays: list[np.ndarray]) -> Steps:
     return Steps(train, _torch_inference(module, x), _torch_size(module))
 
 
+def in_autocast(steps: Steps) -> Steps:
+    """The same of a torch module, in PyTorch's mixed precision on a CPU."""
+    import torch
+
+    def mixed(job: Callable[[], Any]) -> Callable[[], Any]:
+        def run() -> Any:
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                return job()
+
+        return run
+
+    return Steps(mixed(steps.train), mixed(steps.infer), steps.parameters)
+
+
 def of_torch_model(
     module: Any, arrays: list[np.ndarray], targets: np.ndarray, loss: Any
 ) -> Steps:
