@@ -13,6 +13,7 @@ from keras_mmfusion.layers import GatedJointCrossAttention
 from keras_mmfusion.losses import ConcordanceLoss
 from keras_mmfusion.metrics import ConcordanceCorrelation
 from keras_mmfusion.models.arguments import (
+    by_name,
     check_modality_names,
     for_each,
     whole_sizes,
@@ -30,6 +31,7 @@ from keras_mmfusion.models.step_labels import (
     check_split_labels,
     check_step_labels,
 )
+from keras_mmfusion.models.symbolic_shapes import symbolic_shapes
 from keras_mmfusion.ops.masking import any_mask
 from keras_mmfusion.rates import dropout_rate
 from keras_mmfusion.types import Shape
@@ -338,6 +340,16 @@ class GRJCA(FusionModel):
                 f"Received: {lengths}. Pad them alike, or build the model "
                 "with `resample` if their rates differ."
             )
+
+    def export(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        given = by_name(super().export, filepath, *args, **kwargs)
+        saved_model = given.get("format", "tf_saved_model") == "tf_saved_model"
+        own_shapes = given.get("input_signature") is None
+        if keras.backend.backend() == "jax" and saved_model and own_shapes:
+            shapes = symbolic_shapes(self.sample_shapes, self.resample is None)
+            settings = {"polymorphic_shapes": [shapes]}
+            kwargs = {"jax2tf_kwargs": settings, **kwargs}
+        super().export(filepath, *args, **kwargs)
 
     def head_weight_names(self) -> list[str]:
         """What a change of the number of outputs leaves untrained."""
