@@ -3,9 +3,16 @@
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from keras_mmfusion.data.columns import Column, Padded
-from keras_mmfusion.data.formats._arrays import Array, Side, padding_of
+from keras_mmfusion.data.formats._arrays import (
+    Array,
+    Side,
+    longest,
+    padded,
+    padding_of,
+)
 from keras_mmfusion.data.padding import Ints, nonzero_spans
 
 BySplit = Mapping[str, Mapping[str, Array]]
@@ -19,9 +26,10 @@ def sequence_columns(
     """Columns of padded arrays, padded on whichever side.
 
     The side is found for each modality over all splits together, because a
-    small split may hold no padding. Modalities that are padded on the left
-    and have the same number of steps are aligned step by step; they keep a
-    common first step, the first at which any of them is not zero.
+    small split may hold no padding. Modalities that are padded on the left,
+    have the same number of steps and in most samples the same first step that
+    is not zero are aligned step by step; they keep a common first step, the
+    first at which any of them is not zero.
 
     Args:
         source: the file, for messages.
@@ -107,8 +115,34 @@ def _common_start(
     if len(steps) > 1 or set(sides.values()) != {"left"}:
         return None
     total = steps.pop()
-    starts = [
-        np.where(last > 0, first, total) for first, last in spans.values()
-    ]
-    start: Ints = np.minimum.reduce(starts)
-    return start
+    starts = np.stack(
+        [np.where(last > 0, first, total) for first, last in spans.values()]
+    )
+    start: Ints = starts.min(axis=0)
+    return start if _in_most((starts == start) | (starts == total)) else None
+
+
+def left_padded(columns: Mapping[str, Column]) -> dict[str, Array]:
+    """Arrays that `sequence_columns` reads as these columns.
+
+    Modalities that have as many steps as each other in most samples are
+    aligned: they keep their first step together, also where the last steps of
+    one are zeros.
+    """
+    lengths = np.stack([column.lengths() for column in columns.values()])
+    most = lengths.max(axis=0)
+    aligned = _in_most((lengths == most) | (lengths == 0))
+    arrays = {}
+    for name, column in columns.items():
+        total = longest([*columns.values()] if aligned else [column])
+        starts = total - (most if aligned else column.lengths())
+        array = padded(column, total)
+        for sample, start in zip(array, starts, strict=True):
+            sample[:] = np.roll(sample, start, axis=0)
+        arrays[name] = array
+    return arrays
+
+
+def _in_most(agree: NDArray[np.bool_]) -> bool:
+    """Whether all modalities agree in half of the samples or more."""
+    return bool(agree.all(axis=0).mean() >= 0.5) if agree.size else False

@@ -20,9 +20,7 @@ from keras_mmfusion.data.formats._arrays import (
     ids_of,
     in_words,
     labels_of,
-    longest,
     number_array,
-    padded,
     require_keys,
     text_of,
 )
@@ -33,7 +31,10 @@ from keras_mmfusion.data.formats._build import (
 )
 from keras_mmfusion.data.formats._files import written
 from keras_mmfusion.data.formats._pickle_writer import dump_pickle
-from keras_mmfusion.data.formats._sequences import sequence_columns
+from keras_mmfusion.data.formats._sequences import (
+    left_padded,
+    sequence_columns,
+)
 from keras_mmfusion.data.formats._source import (
     Format,
     Source,
@@ -220,7 +221,7 @@ def write(dataset: MultimodalDataset, path: str | Path) -> None:
     """
     content: dict[str, Any] = {}
     for name, split in all_splits(dataset, "MulT").items():
-        entry = left_padded(split, "MulT")
+        entry: dict[str, Any] = written_modalities(split, "MulT")
         entry["labels"] = _written_labels(split, dataset.task)
         # Readers of these files take the first three parts of an id.
         entry["id"] = np.asarray([[i, "", ""] for i in split.ids]).reshape(
@@ -231,14 +232,11 @@ def write(dataset: MultimodalDataset, path: str | Path) -> None:
         dump_pickle(content, unfinished)
 
 
-def left_padded(split: Split, layout: str) -> dict[str, Any]:
+def written_modalities(split: Split, layout: str) -> dict[str, Any]:
     """The three modalities under their keys, padded on the left."""
-    columns = {name: column_of(split, name, layout) for name in KEYS}
-    entry = {}
-    for name, key in KEYS.items():
-        column = columns[name]
-        entry[key] = padded(column, longest([column]), side="left")
-    return entry
+    return left_padded(
+        {key: column_of(split, name, layout) for name, key in KEYS.items()}
+    )
 
 
 def _written_labels(split: Split, task: Task) -> Array:

@@ -24,9 +24,9 @@ from keras_mmfusion.data.formats._source import (
 )
 from keras_mmfusion.data.formats.mult import (
     has_plain_ids,
-    left_padded,
     read_three,
     three_modality_mismatch,
+    written_modalities,
 )
 
 
@@ -78,7 +78,7 @@ def write(dataset: MultimodalDataset, path: str | Path) -> None:
     """
     content: dict[str, Any] = {}
     for name, split in all_splits(dataset, "MultiBench").items():
-        entry = left_padded(split, "MultiBench")
+        entry = written_modalities(split, "MultiBench")
         labels = np.asarray(one_label(split, "MultiBench"), np.float32)
         entry["labels"] = labels.reshape(-1, 1, 1)
         entry["id"] = np.asarray(split.ids)
