@@ -72,5 +72,11 @@ def find_leaks(splits: Mapping[str, "Split"]) -> list[Leak]:
 def _values(split: "Split", kind: str) -> NDArray[np.str_]:
     values = split.ids if kind == "id" else split.groups[kind]
     # As text: one split's reader may give numbers where another's gives
-    # strings of digits.
-    return np.asarray([str(value) for value in values], dtype=np.str_)
+    # strings of digits, or 1.0 where another gives 1.
+    return np.asarray([_as_text(value) for value in values], dtype=np.str_)
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        value = int(value)
+    return str(value)

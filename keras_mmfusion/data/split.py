@@ -118,8 +118,18 @@ class Split:
 
         Returns:
             The smaller split; it shares the columns' memory.
+
+        Raises:
+            ValueError: if the positions are no whole numbers; those of a
+                mask are `np.flatnonzero(mask)`.
         """
-        chosen = np.asarray(indices, np.int64)
+        chosen = np.asarray(indices)
+        if chosen.size and chosen.dtype.kind not in "iu":
+            raise ValueError(
+                "`indices` are positions, whole numbers. Received: dtype "
+                f"{chosen.dtype}. Of a mask, pass np.flatnonzero(mask)."
+            )
+        chosen = chosen.astype(np.int64)
         part = Split(
             {
                 k: Selected(column, chosen)

@@ -57,7 +57,7 @@ class Standardizer:
         self.mean: dict[str, NDArray[np.float64]] = {}
         self.deviation: dict[str, NDArray[np.float64]] = {}
         for name in names:
-            mean, deviation = _moments(train.features[name])
+            mean, deviation = _moments(name, train.features[name])
             self.mean[name] = mean
             self.deviation[name] = deviation
 
@@ -146,6 +146,7 @@ def _standardized(
 
 
 def _moments(
+    name: str,
     column: Column,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and deviation of the non-zero rows, in two passes."""
@@ -155,6 +156,12 @@ def _moments(
     total, count = np.zeros(size), 0
     for index in range(len(column)):
         rows = _real_rows(column[index], size)
+        if not np.isfinite(rows).all():
+            raise ValueError(
+                f"Expected finite numbers in modality {name!r}. Received: NaN "
+                f"or infinite ones in sample {index} of the training split. "
+                "Replace them, or drop the sample."
+            )
         total += rows.sum(axis=0)
         count += len(rows)
     mean = total / max(count, 1)

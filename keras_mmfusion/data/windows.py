@@ -167,7 +167,7 @@ def split_windows(
     for row, (index, first, last) in zip(labels, spans, strict=True):
         found = split.labels[index, first:last]
         row[: len(found)] = found
-    return Split(
+    result = Split(
         {
             name: Windowed(column, sequence, start, stop)
             for name, column in split.features.items()
@@ -176,6 +176,8 @@ def split_windows(
         ids=[Window(split.ids[i], a, b).id for i, a, b in spans],
         groups={k: values[sequence] for k, values in split.groups.items()},
     )
+    result.has_ids = split.has_ids
+    return result
 
 
 def _spans(split: Split, window: int, hop: int) -> list[tuple[int, int, int]]:

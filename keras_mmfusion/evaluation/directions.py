@@ -78,3 +78,16 @@ def lower_is_better(name: str) -> bool:
         f"Whether more of {name!r} is better cannot be read off its name. "
         'Say so with mode="max" or mode="min".'
     )
+
+
+def less_is_better(name: str, mode: str) -> bool:
+    """Whether less is better of a quantity, as `mode` says or by its name.
+
+    Raises:
+        ValueError: If `mode` is unknown, or "auto" and no word of the name is.
+    """
+    if mode not in ("auto", "min", "max"):
+        raise ValueError(
+            f"`mode` must be 'auto', 'min' or 'max'. Received: mode={mode!r}"
+        )
+    return lower_is_better(name) if mode == "auto" else mode == "min"

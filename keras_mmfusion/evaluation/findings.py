@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_mmfusion.data import Split
-from keras_mmfusion.evaluation.directions import lower_is_better
+from keras_mmfusion.evaluation.directions import less_is_better
 from keras_mmfusion.evaluation.result import Result
 from keras_mmfusion.evaluation.robustness_difference import (
     robustness_difference,
@@ -17,11 +17,13 @@ from keras_mmfusion.evaluation.trained import trained_model
 from keras_mmfusion.evaluation.training import Build
 
 
-def comparison_in_words(result: Result) -> str:
+def comparison_in_words(result: Result, mode: str = "auto") -> str:
     """Which models of a run the first one beats, and which beat it.
 
     Args:
         result: A finished run; late fusion may have been added.
+        mode: "max" or "min" is better of the main metric; "auto" goes by its
+            name.
 
     Returns:
         Sentences. A model beats another if the 95 % interval of the paired
@@ -57,7 +59,7 @@ def comparison_in_words(result: Result) -> str:
     ```
     """
     first = result.first.name
-    sign = -1 if lower_is_better(result.main) else 1
+    sign = -1 if less_is_better(result.main, mode) else 1
     groups: dict[str, list[str]] = {"beats": [], "loses to": [], "ties": []}
     for name, other, test in result.paired:
         if other != first:
@@ -162,7 +164,10 @@ def add_robustness(
 
 
 def corruption_in_words(
-    curves: Mapping[str, Mapping[int, Robustness]], first: str, second: str
+    curves: Mapping[str, Mapping[int, Robustness]],
+    first: str,
+    second: str,
+    mode: str = "auto",
 ) -> str:
     """How two models of a run differ under corruption, as lines of a list.
 
@@ -170,6 +175,7 @@ def corruption_in_words(
         curves: Model to seed to its curves.
         first: Name of a model.
         second: Name of the one it is compared with.
+        mode: See `comparison_in_words`.
 
     Returns:
         Text with a line for every corruption and modality.
@@ -196,8 +202,12 @@ def corruption_in_words(
     count = found[0].seeds
     better = sum(d.area_interval[0] > 0 for d in found)
     worse = sum(d.area_interval[1] < 0 for d in found)
-    less = sum(d.kept_interval[0] > 0 for d in found)
-    more = sum(d.kept_interval[1] < 0 for d in found)
+    rises = sum(d.kept_interval[0] > 0 for d in found)
+    falls = sum(d.kept_interval[1] < 0 for d in found)
+    # What is kept of an error that grows is more than all of it.
+    metric = next(iter(curves[first].values())).metric
+    lower = less_is_better(metric, mode)
+    less, more = (falls, rises) if lower else (rises, falls)
     lines = [
         f"Under corruption, {first} minus {second}, with 95 % intervals over "
         f"{count} seeds: in {better} of {len(found)} cases the area under the "

@@ -303,7 +303,11 @@ class GRJCA(FusionModel):
     ) -> Any:
         labels = x.split.labels if isinstance(x, Batches) else y
         bound = None if self.num_classes else self.output_range
-        if bound is not None and isinstance(labels, np.ndarray):
+        # Labels of every step do not suit a model of one; `_check` says so.
+        suits = isinstance(labels, np.ndarray) and (
+            self.per_step or labels.ndim < 3
+        )
+        if bound is not None and suits:
             loss = getattr(self, "loss", None)
             check_range(labels, bound, self.per_step, loss)
         return super().fit(x, y, *args, **kwargs)

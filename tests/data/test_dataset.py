@@ -5,6 +5,7 @@ import pytest
 
 import keras_mmfusion.data as mmdata
 from keras_mmfusion.data import MultimodalDataset, Ragged, Split, Vectors
+from keras_mmfusion.data.leaks import find_leaks
 
 pytestmark = pytest.mark.once
 
@@ -267,3 +268,25 @@ def test_labels_get_the_byte_order_of_this_machine(dtype):
     labels = split(4, np.arange(4).astype(dtype)).labels
     assert labels.dtype.isnative
     assert labels.tolist() == [0, 1, 2, 3]
+
+
+def test_windows_of_samples_without_ids_share_none():
+    x, y = np.ones((2, 8, 3)), np.zeros((2, 8, 1))
+    parts = [mmdata.split_windows(Split({"a": x}, y), 4, 2) for _ in range(2)]
+    assert find_leaks({"train": parts[0], "valid": parts[1]}) == []
+
+
+def test_groups_are_compared_as_numbers_whatever_their_type():
+    x, y = np.ones((2, 3)), [0, 1]
+    train = Split({"a": x}, y, groups={"actor": np.array([1, 2])})
+    valid = Split({"a": x}, y, groups={"actor": np.array([2.0, 3.0])})
+    (leak,) = find_leaks({"train": train, "valid": valid})
+    assert leak.values == ["2"]
+
+
+@pytest.mark.parametrize("wrong", [[True, False], [0.5, 1.0]])
+def test_a_subset_is_of_positions(wrong):
+    split = Split({"a": np.ones((2, 3))}, [0, 1])
+    with pytest.raises(ValueError, match=r"positions.*flatnonzero"):
+        split.subset(wrong)
+    assert len(split.subset([])) == 0

@@ -78,3 +78,10 @@ def test_statistics_are_those_of_the_training_split_alone():
 def test_unknown_modality_is_an_error():
     with pytest.raises(ValueError, match=r"'audio', 'image'.*'text'"):
         Standardizer(split(), modalities=["text"])
+
+
+def test_a_value_that_is_no_number_is_named():
+    x = np.ones((4, 3))
+    x[2, 1] = np.nan
+    with pytest.raises(ValueError, match=r"'sensor'.*in sample 2"):
+        Standardizer(Split({"sensor": x}, np.arange(4)))

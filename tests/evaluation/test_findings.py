@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from keras_mmfusion.evaluation import (
+    Curve,
+    Robustness,
     comparison_in_words,
     corruption_in_words,
 )
@@ -48,6 +50,13 @@ def test_less_is_better_of_an_error():
     assert "grjca is beaten by audio (+0.200" in said
 
 
+def test_the_direction_of_a_metric_of_ones_own_is_said():
+    assert "grjca beats audio" in comparison_in_words(result("kappa"), "max")
+    assert "grjca beats late" in comparison_in_words(result("kappa"), "min")
+    with pytest.raises(ValueError, match='mode="max"'):
+        comparison_in_words(result("kappa"))
+
+
 def test_corruption():
     curves = {
         "gated": {k: made(0.9, 0.7 + k / 100) for k in range(4)},
@@ -61,3 +70,16 @@ def test_corruption():
     assert "in 0 of 1 cases" in turned
     assert "in 1 smaller; in 0 plain loses less" in turned
     assert turned.count("in 1 more") == 1
+
+
+def test_an_error_that_grows_less_is_said_to_lose_less():
+    def error(worst):
+        curve = Curve("noise", "audio", (0.0, 1.0), (0.5, worst), (0.0, 0.0))
+        return Robustness("mae", 0.5, 10, 1, 0, (curve,))
+
+    curves = {
+        "gated": {k: error(0.6 + k / 100) for k in range(3)},
+        "plain": {k: error(1.0 + k / 99) for k in range(3)},
+    }
+    said = corruption_in_words(curves, "gated", "plain")
+    assert "in 1 gated loses less of its clean score, in 0 more" in said
