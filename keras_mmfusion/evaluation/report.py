@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_mmfusion.data import MultimodalDataset, Split
+from keras_mmfusion.evaluation.clusters import clusters
 from keras_mmfusion.evaluation.fingerprint import describe_split
 from keras_mmfusion.evaluation.result import ModelResult, Result, SeedRun
 from keras_mmfusion.evaluation.scoring import Array, floor_scores, is_worse
@@ -108,6 +109,11 @@ def _warnings(
     notes = _leaks(dataset)
     if study.groups is None:
         notes += _clusters(test)
+    elif clusters(test.groups[study.groups]) is None:
+        notes.append(
+            f"All test samples are of one {study.groups}: intervals and tests "
+            "are over samples, and say nothing of others."
+        )
     if len(study.seeds) < 3:
         notes.append(
             f"{len(study.seeds)} seeds do not show how much training varies; "

@@ -1,10 +1,10 @@
 """The sealed runner: choices on validation, the test split opened once."""
 
+import contextlib
 import os
-import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -142,41 +142,54 @@ def run(
     Bit-equal repetition needs a backend that is deterministic; on the CPU
     with one thread all three are.
     """
-    folder = Path(directory or tempfile.mkdtemp(prefix="keras_mmfusion_run_"))
-    study = prepare(
-        build,
-        dataset,
-        folder,
-        seeds=seeds,
-        select=select,
-        mode=mode,
-        fit=fit,
-        protocol=protocol,
-        metric=metric,
-        groups=groups,
-        output=output,
-        verbose=verbose,
-    )
-    write_down(study)
-    if (folder / RESULT).exists():
-        study.say(f"{folder} holds the finished run; its result is read.")
-        result = Result.load(folder)
-        _check_same_test(result, dataset.test, folder)
-    else:
-        _train_all(study, dataset.train, dataset.valid)
-        sealed = _seal(study)
-        result = _open(study, dataset, sealed, name or dataset.name)
-    if compare is not None:
-        tests = result.compare(compare, study.scoring)
-        result.paired += [test for test in tests if test not in result.paired]
-    if directory is None:
-        shutil.rmtree(folder)
-    elif not (folder / RESULT).exists():
-        result.save(folder)
-        result.write_html(folder / PAGE)
-        study.say(f"Written to {folder}, for reading: {folder / PAGE}")
-    study.say(f"\n{result}")
-    return result
+    with _folder(directory) as folder:
+        study = prepare(
+            build,
+            dataset,
+            folder,
+            seeds=seeds,
+            select=select,
+            mode=mode,
+            fit=fit,
+            protocol=protocol,
+            metric=metric,
+            groups=groups,
+            output=output,
+            verbose=verbose,
+        )
+        write_down(study)
+        if (folder / RESULT).exists():
+            study.say(f"{folder} holds the finished run; its result is read.")
+            result = Result.load(folder)
+            _check_same_test(result, dataset.test, folder)
+        else:
+            _train_all(study, dataset.train, dataset.valid)
+            sealed = _seal(study)
+            result = _open(study, dataset, sealed, name or dataset.name)
+        if compare is not None:
+            tests = result.compare(compare, study.scoring)
+            result.paired += [
+                test for test in tests if test not in result.paired
+            ]
+        if directory is not None and not (folder / RESULT).exists():
+            result.save(folder)
+            result.write_html(folder / PAGE)
+            study.say(f"Written to {folder}, for reading: {folder / PAGE}")
+        study.say(f"\n{result}")
+        return result
+
+
+@contextlib.contextmanager
+def _folder(directory: str | os.PathLike[str] | None) -> Iterator[Path]:
+    """The directory of a run, or one that is gone when the run ends."""
+    if directory is not None:
+        yield Path(directory)
+        return
+    prefix = "keras_mmfusion_run_"
+    with tempfile.TemporaryDirectory(
+        prefix=prefix, ignore_cleanup_errors=True
+    ) as temporary:
+        yield Path(temporary)
 
 
 def _train_all(study: Study, train: Split | None, valid: Split | None) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from keras_mmfusion.evaluation.clusters import clusters
 from keras_mmfusion.evaluation.directions import lower_is_better
 from keras_mmfusion.evaluation.files import number
 from keras_mmfusion.metrics import (
@@ -196,7 +197,7 @@ class Scoring:
                 stacked,
                 resamples=RESAMPLES,
                 level=LEVEL,
-                groups=groups,
+                groups=clusters(groups),
             )
             found = by_seed[name]
             scores[name] = Score(
@@ -226,14 +227,14 @@ class Scoring:
                 np.mean([per_sample(y, p) for p in many], axis=0)
                 for many in (p_a, p_b)
             )
-            return paired_test(a, b, groups=groups)
+            return paired_test(a, b, groups=clusters(groups))
         return paired_bootstrap(
             OverSeeds(metric),
             y,
             np.moveaxis(p_a, 0, 1),
             np.moveaxis(p_b, 0, 1),
             resamples=RESAMPLES,
-            groups=groups,
+            groups=clusters(groups),
         )
 
     def warnings(self, name: str, y: Array, p: Array) -> list[str]:

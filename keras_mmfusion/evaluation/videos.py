@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from keras_mmfusion.evaluation.clusters import clusters
 from keras_mmfusion.metrics import Report, moving_average, report
 
 Videos = Mapping[str, NDArray[Any]]
@@ -103,7 +104,9 @@ def report_videos(
         protocol="affwild2",
         bootstrap=bootstrap,
         seed=seed,
-        groups=np.repeat(list(truth), [len(y) for y in truth.values()]),
+        groups=clusters(
+            np.repeat(list(truth), [len(y) for y in truth.values()])
+        ),
     )
     summary = f"{found.summary}; {len(truth)} videos; {text}"
     return replace(found, summary=summary)
