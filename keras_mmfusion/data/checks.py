@@ -56,6 +56,28 @@ def check_inputs(
             _check_finite(name, inputs[name])
 
 
+def plain(values: Any) -> Any:
+    """Arrays in place of what pandas holds, to be checked as these.
+
+    Args:
+        values: an array, a column or table, or a dict of such; anything else
+            is given back.
+
+    Raises:
+        ValueError: for a masked array, whose mask no model would see.
+    """
+    if isinstance(values, Mapping):
+        return {name: plain(value) for name, value in values.items()}
+    if isinstance(values, np.ma.MaskedArray):
+        raise ValueError(
+            "Models do not see the mask of a masked array. Fill in what is "
+            "missing: zeros are padding, a missing modality is all zeros. "
+            f"Received: a masked array of shape {values.shape}"
+        )
+    library = type(values).__module__.partition(".")[0]
+    return np.asarray(values) if library == "pandas" else values
+
+
 def check_labels(
     labels: Any,
     num_samples: int | None = None,

@@ -12,6 +12,7 @@ from keras_mmfusion.data.batches import Batches
 from keras_mmfusion.data.checks import (
     check_inputs,
     check_labels,
+    plain,
 )
 from keras_mmfusion.models import saved_state
 from keras_mmfusion.models.arguments import (
@@ -116,12 +117,14 @@ class FusionModel(keras.Model):
         self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
     ) -> Any:
         self._check(x, y)
+        self._check_range(x, y)
         given = by_name(super().fit, x, y, *args, **kwargs)
         self._check_weights(**given)
         validation = given.get("validation_data")
         if isinstance(validation, tuple | list):
+            _, labels, weight = (*validation, None, None)[:3]
             self._check(*validation[:2])
-            self._check_weights(*validation[2:])
+            self._check_weights(weight, y=labels)
         else:
             self._check(validation)
         self._build_optimizer()
@@ -151,7 +154,8 @@ class FusionModel(keras.Model):
         return_dict: bool = False,
     ) -> Any:
         self._check(x, y)
-        self._check_weights(sample_weight, class_weight)
+        self._check_range(x, y)
+        self._check_weights(sample_weight, class_weight, y)
         self._build_optimizer()
         return super().train_on_batch(
             x, y, sample_weight, class_weight, return_dict
@@ -161,7 +165,7 @@ class FusionModel(keras.Model):
         self, x: Any, y: Any = None, sample_weight: Any = None, **kwargs: Any
     ) -> Any:
         self._check(x, y)
-        self._check_weights(sample_weight)
+        self._check_weights(sample_weight, y=y)
         return super().test_on_batch(x, y, sample_weight, **kwargs)
 
     def predict_on_batch(self, x: Any) -> Any:
@@ -169,10 +173,17 @@ class FusionModel(keras.Model):
         return super().predict_on_batch(x)
 
     def _check_weights(
-        self, sample_weight: Any = None, class_weight: Any = None, **_: Any
+        self,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        y: Any = None,
+        **_: Any,
     ) -> None:
         refuse_class_weight(class_weight, self.outputs, self.num_classes)
-        check_sample_weight(sample_weight)
+        check_sample_weight(plain(sample_weight), plain(y))
+
+    def _check_range(self, x: Any, y: Any) -> None:
+        """Whether labels to train on can be predicted at all."""
 
     def _build_optimizer(self) -> None:
         """Makes the optimizer's variables before the first step is traced.
@@ -189,7 +200,7 @@ class FusionModel(keras.Model):
         if isinstance(x, Batches):
             self._check_labels(x.split.labels, len(x.split))
         elif isinstance(x, Mapping) and y is not None:
-            self._check_labels(y, len(next(iter(x.values()))))
+            self._check_labels(plain(y), len(next(iter(x.values()))))
 
     def _check_inputs(self, x: Any) -> None:
         """Checks arrays; a data set makes its own, which `call` checks."""
@@ -197,7 +208,7 @@ class FusionModel(keras.Model):
             return
         if isinstance(x, Mapping | list | tuple) or hasattr(x, "shape"):
             # A list would be taken in Keras' order, whatever is meant.
-            check_inputs(x, self._sample_shapes, self._axes)
+            check_inputs(plain(x), self._sample_shapes, self._axes)
 
     def _check_arrays(self, x: Any) -> None:
         """Checks inputs that cannot be batches: those to explain."""
@@ -376,16 +387,10 @@ class FusionModel(keras.Model):
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        settings = dict(config)
-        # Only files of earlier versions have these two here.
-        saved_state.compare_policy(self, settings.pop("policy", None))
-        frozen = settings.pop("frozen", None)
-        if frozen is not None:
-            saved_state.freeze(self, frozen)
+        # Files of earlier versions have here what `load_assets` reads now.
+        known = {k: config[k] for k in config if k not in ("frozen", "policy")}
         # Keras skips this for a model with its own `compile`.
-        self.compile(**keras.saving.deserialize_keras_object(settings))
-        if frozen is not None:
-            self._build_optimizer()
+        self.compile(**keras.saving.deserialize_keras_object(known))
 
     @classmethod
     def from_config(

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_mmfusion import presets, registry
 from keras_mmfusion.data.batches import Batches
+from keras_mmfusion.data.checks import plain
 from keras_mmfusion.encoders import TCNEncoder
 from keras_mmfusion.layers import GatedJointCrossAttention
 from keras_mmfusion.losses import ConcordanceLoss
@@ -298,19 +299,12 @@ class GRJCA(FusionModel):
                 metrics = [ConcordanceCorrelation(outputs=self.num_targets)]
         super().compile(optimizer, loss, metrics=metrics, **kwargs)
 
-    def fit(
-        self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
-    ) -> Any:
-        labels = x.split.labels if isinstance(x, Batches) else y
+    def _check_range(self, x: Any, y: Any) -> None:
+        labels = x.split.labels if isinstance(x, Batches) else plain(y)
         bound = None if self.num_classes else self.output_range
-        # Labels of every step do not suit a model of one; `_check` says so.
-        suits = isinstance(labels, np.ndarray) and (
-            self.per_step or labels.ndim < 3
-        )
-        if bound is not None and suits:
+        if bound is not None and isinstance(labels, np.ndarray):
             loss = getattr(self, "loss", None)
             check_range(labels, bound, self.per_step, loss)
-        return super().fit(x, y, *args, **kwargs)
 
     def _check(self, x: Any, y: Any = None) -> None:
         if self.per_step:
@@ -320,6 +314,7 @@ class GRJCA(FusionModel):
 
     def _check_steps(self, x: Any, y: Any) -> None:
         self._check_inputs(x)
+        y = plain(y)
         loss = getattr(self, "loss", None)
         if isinstance(x, Batches):
             check_split_labels(

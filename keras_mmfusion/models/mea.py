@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_mmfusion import presets, registry
 from keras_mmfusion.data.checks import check_inputs, check_labels
+from keras_mmfusion.models.arguments import by_name
 from keras_mmfusion.models.fusion_model import FusionModel
 from keras_mmfusion.models.mea_explain import Explainer
 from keras_mmfusion.models.mea_graph import MEAGraph
@@ -232,7 +233,18 @@ class MEA(FusionModel):
         return self._explainer(self, x, average_heads)
 
     def export(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
-        """As `keras.Model.export`, without the discriminators' weights."""
+        """As `keras.Model.export`, without the discriminators' weights.
+
+        Raises:
+            ValueError: For ONNX, which Keras cannot make of this model.
+        """
+        given = by_name(super().export, filepath, *args, **kwargs)
+        if given.get("format") == "onnx":
+            raise ValueError(
+                "Keras' ONNX exporter has no form for some of MEA's "
+                "operations. Export with format='tf_saved_model' (TensorFlow, "
+                "JAX) or 'torch'."
+            )
         inputs = {m: self.get_layer(m).output for m in self.modalities}
         prediction = keras.Model(inputs, self.output, name=self.name)
         prediction.export(filepath, *args, **kwargs)

@@ -52,16 +52,23 @@ def with_target_axis(y: Any, outputs: Any) -> Any:
     return y
 
 
-def check_sample_weight(weight: Any) -> None:
+def check_sample_weight(weight: Any, labels: Any = None) -> None:
     """Raises for weights that would spoil what is learned; arrays only.
 
+    Args:
+        weight: Weights of samples, or of every label; a dict by output.
+        labels: The labels, (N, ...).
+
     Raises:
-        ValueError: If one is NaN, infinite or negative.
+        ValueError: If one is NaN, infinite or negative, or their shape is
+            none that the labels begin with.
     """
     for values in weight.values() if isinstance(weight, Mapping) else [weight]:
         check_byte_order("Sample weights", values)
         if not isinstance(values, np.ndarray) or values.dtype.kind not in "fi":
             continue
+        if isinstance(labels, np.ndarray):
+            _check_weight_shape(values.shape, labels.shape)
         wrong = ~((values >= 0) & (values < np.inf))
         if wrong.any():
             first = tuple(int(i[0]) for i in np.nonzero(wrong))
@@ -71,6 +78,20 @@ def check_sample_weight(weight: Any) -> None:
                 f"{values[first]} at {list(first)}. What shall not count has "
                 "the weight 0."
             )
+
+
+def _check_weight_shape(
+    weight: tuple[int, ...], labels: tuple[int, ...]
+) -> None:
+    """Other shapes would broadcast: (N, N) over (N,), without a word."""
+    shape = weight
+    while len(shape) > max(len(labels), 1) and shape[-1] == 1:
+        shape = shape[:-1]
+    if not shape or shape != labels[: len(shape)]:
+        raise ValueError(
+            "Sample weights are one for each sample, or for each label. "
+            f"Received: weights of shape {weight} for labels of shape {labels}"
+        )
 
 
 def refuse_class_weight(
@@ -94,6 +115,13 @@ def refuse_class_weight(
             "predicts several. Pass `sample_weight` of the labels' shape "
             "instead, as in numpy.take(weights_of_classes, labels). Received: "
             f"class_weight={class_weight}"
+        )
+    weights = [*class_weight.values()]
+    kinds = int | float | np.integer | np.floating
+    if not all(isinstance(w, kinds) and 0 <= w < np.inf for w in weights):
+        raise ValueError(
+            "Weights of classes must be finite numbers of at least 0. "
+            f"Received: class_weight={class_weight}"
         )
     unknown = [k for k in class_weight if k not in range(num_classes)]
     if unknown:

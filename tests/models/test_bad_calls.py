@@ -143,6 +143,55 @@ def test_steps_without_annotation_are_no_labels_of_keras_losses():
         model.fit(X, y, verbose=0)
 
 
+class Table:
+    """What pandas holds is no array, but becomes one."""
+
+    __module__ = "pandas.core"
+
+    def __init__(self, values):
+        self.values = np.asarray(values)
+        self.shape = self.values.shape
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values.astype(dtype or self.values.dtype)
+
+    def __len__(self):
+        return len(self.values)
+
+
+def test_what_pandas_holds_is_checked_as_an_array():
+    model = grjca(num_targets=2, per_step=False)
+    spoilt = np.ones((4, 3, 5), "float32")
+    spoilt[0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        model.predict({**X, next(iter(X)): Table(spoilt)}, verbose=0)
+    with pytest.raises(ValueError, match="one column for each output"):
+        model.evaluate(X, Table(np.ones(4)), verbose=0)
+    with pytest.raises(ValueError, match="but there are"):
+        model.fit(X, Table(np.full((4, 2), 9.0)), verbose=0)
+    weight = Table([1.0, 1.0, 1.0, np.nan])
+    with pytest.raises(ValueError, match="finite numbers of at least 0"):
+        model.fit(X, np.ones((4, 2)), sample_weight=weight, verbose=0)
+
+
+def test_masks_of_arrays_are_refused():
+    name, values = next(iter(X.items()))
+    masked = np.ma.masked_array(values, mask=values > 0)
+    with pytest.raises(ValueError, match="mask of a masked array"):
+        grjca(num_targets=2).predict({**X, name: masked}, verbose=0)
+
+
+def test_labels_that_no_output_can_reach_train_no_batch():
+    model = grjca(num_targets=2, per_step=False)
+    with pytest.raises(ValueError, match="but there are"):
+        model.train_on_batch(X, np.full((4, 2), 9.0))
+
+
+def test_mea_says_that_it_has_no_onnx_form(tmp_path):
+    with pytest.raises(ValueError, match="tf_saved_model"):
+        mea().export(tmp_path / "model.onnx", format="onnx")
+
+
 @pytest.mark.parametrize("per_step", [False, True])
 @pytest.mark.parametrize("wrong", [-1.5, 2.0])
 def test_labels_that_no_output_can_reach(per_step, wrong):

@@ -140,3 +140,27 @@ def test_weights_of_unknown_classes_are_refused():
     with pytest.raises(ValueError, match=r"0 to 2 .*weights of \[7\]"):
         model.fit(X, labels, class_weight={0: 1.0, 7: 100.0})
     model.fit(X, labels, class_weight={0: 1.0, np.int64(2): 2.0}, verbose=0)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, None, -1.0, np.inf, "2"])
+def test_weights_of_classes_that_spoil_a_model_are_refused(wrong):
+    model, labels = grjca(num_classes=3, per_step=False), np.arange(3)
+    with pytest.raises(ValueError, match="finite numbers of at least 0"):
+        model.fit(X, labels, class_weight={0: wrong, 1: 1.0, 2: 1.0})
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (3, 2), (), (2,)])
+def test_weights_of_another_shape_are_refused(shape):
+    model, labels = grjca(num_classes=3, per_step=False), np.arange(3)
+    weights = np.ones(shape, "float32")
+    for call in (model.fit, model.evaluate, model.test_on_batch):
+        with pytest.raises(ValueError, match="one for each sample, or for"):
+            call(X, labels, sample_weight=weights)
+    for good in (np.ones(3), np.ones((3, 1))):
+        model.fit(X, labels, sample_weight=good, verbose=0)
+
+
+def test_weights_of_one_step_for_all_are_refused():
+    model, labels = grjca(num_targets=2), np.zeros((3, 3, 2))
+    with pytest.raises(ValueError, match=r"\(3, 1\) for labels"):
+        model.evaluate(X, labels, sample_weight=np.ones((3, 1)))
