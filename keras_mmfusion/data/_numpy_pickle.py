@@ -124,7 +124,7 @@ def _set_array_state(array: NDArray[Any], state: Any, charge: Charge) -> None:
     shape, kind, fortran, data = state[-4:]
     if not isinstance(kind, _Type):
         raise PickleError("an array without a dtype")
-    shape = _checked_shape(shape)
+    shape = _checked_shape(shape, kind.dtype, charge)
     if kind.dtype.kind == "O":
         if not isinstance(data, list) or len(data) != prod(shape):
             raise PickleError(
@@ -145,10 +145,17 @@ def _fill(
 ) -> None:
     # NumPy trusts this state, so every field of it must be checked before.
     state: Any = (1, shape, dtype, fortran, data)
-    array.__setstate__(state)
+    try:
+        array.__setstate__(state)
+    except (MemoryError, ValueError):
+        raise PickleError(
+            f"an array of shape {shape}, {dtype}, which NumPy cannot hold"
+        ) from None
 
 
-def _checked_shape(shape: Any) -> tuple[int, ...]:
+def _checked_shape(
+    shape: Any, dtype: np.dtype[Any], charge: Charge
+) -> tuple[int, ...]:
     if isinstance(shape, int):
         shape = (shape,)
     if (
@@ -157,6 +164,13 @@ def _checked_shape(shape: Any) -> tuple[int, ...]:
         or not all(type(size) is int and 0 <= size < 2**62 for size in shape)
     ):
         raise PickleError("an array with an impossible shape")
+    if 0 in shape:
+        # No bytes in the file vouch for these sizes, but whoever reads the
+        # array counts its rows, mostly in two integers for each.
+        places = prod(size for size in shape if size)
+        charge(places * max(dtype.itemsize, 1) + 16 * shape[0])
+    elif not dtype.itemsize and prod(shape) > 1:
+        raise PickleError(f"an array of shape {shape} whose items are empty")
     return shape
 
 
@@ -221,7 +235,7 @@ def _from_buffer(arguments: tuple[Any, ...], charge: Charge) -> NDArray[Any]:
     data, kind, shape, order = arguments
     if not isinstance(kind, _Type) or kind.dtype.kind == "O":
         raise PickleError("an array without a plain dtype")
-    shape = _checked_shape(shape)
+    shape = _checked_shape(shape, kind.dtype, charge)
     data = _checked_bytes(data, shape, kind.dtype, charge)
     array = np.zeros((0,), np.int8)
     _fill(array, shape, kind.dtype, order == "F", data)
