@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Charge = Callable[[int], None]
+from keras_mmfusion.data._long_text import Charge, LongText
 
 # Booleans, integers, floats, complex, bytes, text and Python objects. No
 # structured types: their offsets may point outside the data.
@@ -22,17 +22,6 @@ class PickleError(Exception):
     def __init__(self, message: str, offender: str = "") -> None:
         super().__init__(message)
         self.offender = offender
-
-
-class LongText:
-    """The bytes of long text, one a character: what arrays are made of.
-
-    Attributes:
-        data: the text in latin-1.
-    """
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
 
 
 class _Type:
