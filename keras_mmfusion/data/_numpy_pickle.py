@@ -13,7 +13,16 @@ from keras_mmfusion.data._long_text import Charge, LongText
 # Booleans, integers, floats, complex, bytes, text and Python objects. No
 # structured types: their offsets may point outside the data.
 _PLAIN_TYPE = re.compile(r"[<>|=]?(\?|[biufcSaU]\d{1,9}|O8?|[bBhHiIlLqQefdFD])")
-_SCALARS = (str, bytes, int, float, complex, type(None), np.generic)
+# Python salts the hashes of text only. Of integers within 64 bits and of
+# double precision a handful share one; without these bounds a file could hold
+# any number of keys of one hash, which take time with their square.
+_KEYS = (str, bytes, float, type(None), np.integer, np.floating, np.bool_)
+_LARGEST_KEY = 2**63
+_LARGEST_PART = 2**31
+_NO_KEY = (
+    "a dict key that is neither a number nor text, nor a tuple of whole "
+    "numbers and texts"
+)
 
 
 class PickleError(Exception):
@@ -95,16 +104,26 @@ def build_state(target: Any, state: Any, charge: Charge) -> Any:
 
 
 def check_key(key: Any) -> Any:
-    """A dict key or set element, if hashing it cannot recurse."""
-    if isinstance(key, _SCALARS):
-        return key
+    """A dict key or set element, if hashing it is quick and not crafted."""
     if isinstance(key, tuple) and len(key) <= 8:
         for part in key:
-            if not isinstance(part, _SCALARS):
-                break
-        else:
-            return key
-    raise PickleError("a dict key that is neither a number nor text")
+            if not isinstance(part, (str, bytes, type(None))):
+                _check_number(part, _LARGEST_PART)
+    elif isinstance(key, int):
+        _check_number(key, _LARGEST_KEY)
+    elif not isinstance(key, _KEYS) or isinstance(key, np.longdouble):
+        raise PickleError(_NO_KEY)
+    return key
+
+
+def _check_number(key: Any, largest: int) -> None:
+    if not isinstance(key, (int, np.integer)):
+        raise PickleError(_NO_KEY)
+    if abs(int(key)) >= largest:
+        raise PickleError(
+            f"a dict key that is a number of {int(key).bit_length()} bits, "
+            "more than any data file needs"
+        )
 
 
 def _set_array_state(array: NDArray[Any], state: Any, charge: Charge) -> None:

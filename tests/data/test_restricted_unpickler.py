@@ -107,6 +107,7 @@ def test_protocol_0_text_of_python_2():
     ]
 
 
+KEYS = st.integers(-(2**63) + 1, 2**63 - 1)
 values = st.recursive(
     st.none()
     | st.booleans()
@@ -117,7 +118,7 @@ values = st.recursive(
     lambda inner: (
         st.lists(inner)
         | st.tuples(inner, inner)
-        | st.dictionaries(st.text() | st.integers(), inner)
+        | st.dictionaries(st.text() | KEYS, inner)
     ),
     max_leaves=20,
 )
