@@ -8,12 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Charge = Callable[[int], None]
+from keras_mmfusion.data._long_text import Charge, LongText
 
 # Booleans, integers, floats, complex, bytes, text and Python objects. No
 # structured types: their offsets may point outside the data.
 _PLAIN_TYPE = re.compile(r"[<>|=]?(\?|[biufcSaU]\d{1,9}|O8?|[bBhHiIlLqQefdFD])")
-_SCALARS = (str, bytes, int, float, complex, type(None), np.generic)
+# Python salts the hashes of text only. Of integers within 64 bits and of
+# double precision a handful share one; without these bounds a file could hold
+# any number of keys of one hash, which take time with their square.
+_KEYS = (str, bytes, float, type(None), np.integer, np.floating, np.bool_)
+_LARGEST_KEY = 2**63
+_LARGEST_PART = 2**31
+_NO_KEY = (
+    "a dict key that is neither a number nor text, nor a tuple of whole "
+    "numbers and texts"
+)
 
 
 class PickleError(Exception):
@@ -22,17 +31,6 @@ class PickleError(Exception):
     def __init__(self, message: str, offender: str = "") -> None:
         super().__init__(message)
         self.offender = offender
-
-
-class LongText:
-    """The bytes of long text, one a character: what arrays are made of.
-
-    Attributes:
-        data: the text in latin-1.
-    """
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
 
 
 class _Type:
@@ -106,16 +104,26 @@ def build_state(target: Any, state: Any, charge: Charge) -> Any:
 
 
 def check_key(key: Any) -> Any:
-    """A dict key or set element, if hashing it cannot recurse."""
-    if isinstance(key, _SCALARS):
-        return key
+    """A dict key or set element, if hashing it is quick and not crafted."""
     if isinstance(key, tuple) and len(key) <= 8:
         for part in key:
-            if not isinstance(part, _SCALARS):
-                break
-        else:
-            return key
-    raise PickleError("a dict key that is neither a number nor text")
+            if not isinstance(part, (str, bytes, type(None))):
+                _check_number(part, _LARGEST_PART)
+    elif isinstance(key, int):
+        _check_number(key, _LARGEST_KEY)
+    elif not isinstance(key, _KEYS) or isinstance(key, np.longdouble):
+        raise PickleError(_NO_KEY)
+    return key
+
+
+def _check_number(key: Any, largest: int) -> None:
+    if not isinstance(key, (int, np.integer)):
+        raise PickleError(_NO_KEY)
+    if abs(int(key)) >= largest:
+        raise PickleError(
+            f"a dict key that is a number of {int(key).bit_length()} bits, "
+            "more than any data file needs"
+        )
 
 
 def _set_array_state(array: NDArray[Any], state: Any, charge: Charge) -> None:
@@ -124,7 +132,7 @@ def _set_array_state(array: NDArray[Any], state: Any, charge: Charge) -> None:
     shape, kind, fortran, data = state[-4:]
     if not isinstance(kind, _Type):
         raise PickleError("an array without a dtype")
-    shape = _checked_shape(shape)
+    shape = _checked_shape(shape, kind.dtype, charge)
     if kind.dtype.kind == "O":
         if not isinstance(data, list) or len(data) != prod(shape):
             raise PickleError(
@@ -145,10 +153,17 @@ def _fill(
 ) -> None:
     # NumPy trusts this state, so every field of it must be checked before.
     state: Any = (1, shape, dtype, fortran, data)
-    array.__setstate__(state)
+    try:
+        array.__setstate__(state)
+    except (MemoryError, ValueError):
+        raise PickleError(
+            f"an array of shape {shape}, {dtype}, which NumPy cannot hold"
+        ) from None
 
 
-def _checked_shape(shape: Any) -> tuple[int, ...]:
+def _checked_shape(
+    shape: Any, dtype: np.dtype[Any], charge: Charge
+) -> tuple[int, ...]:
     if isinstance(shape, int):
         shape = (shape,)
     if (
@@ -157,6 +172,13 @@ def _checked_shape(shape: Any) -> tuple[int, ...]:
         or not all(type(size) is int and 0 <= size < 2**62 for size in shape)
     ):
         raise PickleError("an array with an impossible shape")
+    if 0 in shape:
+        # No bytes in the file vouch for these sizes, but whoever reads the
+        # array counts its rows, mostly in two integers for each.
+        places = prod(size for size in shape if size)
+        charge(places * max(dtype.itemsize, 1) + 16 * shape[0])
+    elif not dtype.itemsize and prod(shape) > 1:
+        raise PickleError(f"an array of shape {shape} whose items are empty")
     return shape
 
 
@@ -221,7 +243,7 @@ def _from_buffer(arguments: tuple[Any, ...], charge: Charge) -> NDArray[Any]:
     data, kind, shape, order = arguments
     if not isinstance(kind, _Type) or kind.dtype.kind == "O":
         raise PickleError("an array without a plain dtype")
-    shape = _checked_shape(shape)
+    shape = _checked_shape(shape, kind.dtype, charge)
     data = _checked_bytes(data, shape, kind.dtype, charge)
     array = np.zeros((0,), np.int8)
     _fill(array, shape, kind.dtype, order == "F", data)

@@ -1,15 +1,19 @@
 """The stack machine of the pickle format, without any calls."""
 
 import codecs
-import io
 import struct
 import sys
 from collections.abc import Callable
 from typing import IO, Any
 
+from keras_mmfusion.data._long_text import (
+    LongText,
+    as_tuple,
+    plain,
+    read_long_text,
+)
 from keras_mmfusion.data._numpy_pickle import (
     BUILDERS,
-    LongText,
     PickleError,
     apply_builder,
     build_state,
@@ -54,7 +58,7 @@ class Machine:
         while True:
             code = self._read(1)[0]
             if code == 0x2E:  # STOP
-                return self._pop()
+                return plain(self._pop(), self.charge)
             step = _STEPS.get(code)
             if step is None:
                 _refuse_code(code)
@@ -113,27 +117,13 @@ class Machine:
     def _text(self, form: str) -> str | LongText:
         count = self._count(form)
         if count > _LONGEST_TEXT:
-            return self._long_text(count)
+            try:
+                return read_long_text(self._read, count, self.charge)
+            except UnicodeDecodeError:
+                raise PickleError("text that is not utf-8") from None
         text = _decoded(self._read(count), "utf-8")
         self.charge(sys.getsizeof(text))
         return text
-
-    def _long_text(self, count: int) -> LongText:
-        # Text of this length can only be an array's bytes, which protocol 2
-        # writes as characters up to U+00FF. Taken apart piece by piece, it
-        # is never in memory twice.
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        data = io.BytesIO()
-        while count:
-            piece = self._read(min(count, _LONGEST_TEXT))
-            count -= len(piece)
-            try:
-                text = decoder.decode(piece, final=not count)
-                data.write(text.encode("latin-1"))
-            except UnicodeError:
-                raise PickleError("long text that is not latin-1") from None
-            self.charge(len(text))
-        return LongText(data.getvalue())
 
     def _python_2_text(self, form: str) -> str | LongText:
         # Python 2 has one type for text and bytes; latin-1 keeps both.
@@ -168,9 +158,16 @@ class Machine:
             values.append(value)
         raise PickleError("a mark is missing")
 
-    def _take(self, count: int) -> tuple[Any, ...]:
+    def _contents(self) -> list[Any]:
+        """What a container takes, down to the mark."""
+        return [plain(value, self.charge) for value in self._pop_to_mark()]
+
+    def tuple_of(self, values: list[Any]) -> None:
+        self.push(as_tuple(values, self.charge))
+
+    def _take(self, count: int) -> list[Any]:
         values = [self._pop() for _ in range(count)]
-        return tuple(reversed(values))
+        return values[::-1]
 
     def put(self, index: int) -> None:
         self.charge(_STEP_BYTES)
@@ -221,7 +218,7 @@ class Machine:
             target[check_key(key)] = value
 
     def add_items(self) -> None:
-        values = self._pop_to_mark()
+        values = self._contents()
         target = self._top()
         if not isinstance(target, set):
             raise PickleError("adds to something that is not a set")
@@ -229,12 +226,12 @@ class Machine:
         target.update(check_key(value) for value in values)
 
     def frozen_set(self) -> None:
-        values = self._pop_to_mark()
+        values = self._contents()
         self.charge(_STEP_BYTES * len(values))
         self.push(frozenset(check_key(value) for value in values))
 
     def dict_from_mark(self) -> None:
-        values = self._pop_to_mark()
+        values = self._contents()
         if len(values) % 2:
             raise PickleError("a dict with a key but no value")
         target: dict[Any, Any] = {}
@@ -370,17 +367,17 @@ _OPERATIONS: dict[str, Callable[[Machine], None]] = {
     "}": lambda m: m.push({}),
     ")": lambda m: m.push(()),
     "\x8f": lambda m: m.push(set()),
-    "l": lambda m: m.push(m._pop_to_mark()),
+    "l": lambda m: m.push(m._contents()),
     "d": Machine.dict_from_mark,
-    "t": lambda m: m.push(tuple(m._pop_to_mark())),
-    "\x85": lambda m: m.push(m._take(1)),
-    "\x86": lambda m: m.push(m._take(2)),
-    "\x87": lambda m: m.push(m._take(3)),
+    "t": lambda m: m.tuple_of(m._pop_to_mark()),
+    "\x85": lambda m: m.tuple_of(m._take(1)),
+    "\x86": lambda m: m.tuple_of(m._take(2)),
+    "\x87": lambda m: m.tuple_of(m._take(3)),
     "\x91": Machine.frozen_set,
-    "a": lambda m: m.extend([m._pop()]),
-    "e": lambda m: m.extend(m._pop_to_mark()),
-    "s": lambda m: m.set_items(list(m._take(2))),
-    "u": lambda m: m.set_items(m._pop_to_mark()),
+    "a": lambda m: m.extend([plain(m._pop(), m.charge)]),
+    "e": lambda m: m.extend(m._contents()),
+    "s": lambda m: m.set_items([plain(v, m.charge) for v in m._take(2)]),
+    "u": lambda m: m.set_items(m._contents()),
     "\x90": Machine.add_items,
     "g": lambda m: m.get(_parsed(int, m._line())),
     "h": lambda m: m.get(m._number("<B")),

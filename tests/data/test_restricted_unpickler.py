@@ -47,11 +47,13 @@ ARRAYS = {
     "objects": np.array(["x", None, [1, 2], np.float32(3)], dtype=object),
     "nested": np.array([np.arange(2), np.arange(3)], dtype=object),
     "no elements": np.zeros((0, 3)),
+    "no elements, many features": np.zeros((0, 1000, 768), np.float32),
     "no axes": np.array(5.0),
     "large": np.arange(5000, dtype="u2"),
     "strided": np.arange(20)[::3],
 }
 SCALARS = [np.float32(1.5), np.int64(-3), np.bool_(True), np.str_("ab")]
+SCALARS += [np.str_(""), np.bytes_(b"")]
 
 
 @pytest.mark.parametrize("protocol", range(6))
@@ -105,6 +107,7 @@ def test_protocol_0_text_of_python_2():
     ]
 
 
+KEYS = st.integers(-(2**63) + 1, 2**63 - 1)
 values = st.recursive(
     st.none()
     | st.booleans()
@@ -115,7 +118,7 @@ values = st.recursive(
     lambda inner: (
         st.lists(inner)
         | st.tuples(inner, inner)
-        | st.dictionaries(st.text() | st.integers(), inner)
+        | st.dictionaries(st.text() | KEYS, inner)
     ),
     max_leaves=20,
 )
@@ -216,6 +219,26 @@ BROKEN = {
         array_bytes([2**61, 2**61], b"f8", b"C\x00"),
         "takes",
     ),
+    "no bytes, many rows": (
+        array_bytes([2**28, 0, 5], b"f4", b"C\x00"),
+        "more than twice its size",
+    ),
+    "no bytes, rows of one byte": (
+        array_bytes([2**25, 0], b"u1", b"C\x00"),
+        "more than twice its size",
+    ),
+    "no bytes, rows past an integer": (
+        array_bytes([2**40, 2**40, 0], b"f4", b"C\x00"),
+        "more than twice its size",
+    ),
+    "no objects, many rows": (
+        array_bytes([2**33, 0], b"O8", b"]", 63),
+        "more than twice its size",
+    ),
+    "many empty items": (
+        array_bytes([2**50], b"S0", b"C\x00"),
+        "whose items are empty",
+    ),
     "negative shape": (array_bytes([-1], b"f4", b"C\x04aaaa"), "impossible"),
     "text as a shape": (
         ARRAY + b"(I1\nVx\n" + DTYPE % (b"f4", 0) + b"I00\nC\x00tb.",
@@ -271,6 +294,23 @@ def test_broken_pickles(name, tmp_path):
     with pytest.raises(ValueError, match=message) as caught:
         load_pickle(path)
     assert str(path) in str(caught.value)
+
+
+def test_arrays_that_numpy_cannot_hold(monkeypatch):
+    """Whatever NumPy says of a state that passed all checks."""
+
+    def full(*arguments):
+        raise MemoryError
+
+    class Full(np.ndarray):
+        __setstate__ = full
+
+    monkeypatch.setattr(
+        "keras_mmfusion.data._numpy_pickle.np.zeros",
+        lambda *_: np.ndarray((0,), np.int8).view(Full),
+    )
+    with pytest.raises(ValueError, match=r"x: .*NumPy cannot hold"):
+        loads_pickle(array_bytes([1], b"f4", b"C\x04aaaa"), "x")
 
 
 def test_every_truncation_of_a_pickle_is_an_error():

@@ -62,15 +62,19 @@ def wanted_labels(
         raise ValueError(f"{root}: {NO_ANNOTATIONS}.")
     found: dict[str, Labels] = {}
     for split, names in FOLDERS.items():
-        for name in names:
-            if (folder / name).is_dir():
-                relative = (folder / name).relative_to(root)
-                paths = files_in(root, str(relative), ".txt")
-                if not paths:
-                    raise ValueError(
-                        f"{root}: no annotation files for {split!r}."
-                    )
-                found[split] = {p.stem: read_annotations(p) for p in paths}
+        present = [name for name in names if (folder / name).is_dir()]
+        if len(present) > 1:
+            raise ValueError(
+                f"{folder}: expected one folder of annotations for {split!r}. "
+                f"Received: {' and '.join(present)}. Move all files into one "
+                "of them and remove the other."
+            )
+        for name in present:
+            relative = (folder / name).relative_to(root)
+            paths = files_in(root, str(relative), ".txt")
+            if not paths:
+                raise ValueError(f"{root}: no annotation files for {split!r}.")
+            found[split] = {p.stem: read_annotations(p) for p in paths}
     everything = {k: y for own in found.values() for k, y in own.items()}
     if len(everything) < sum(map(len, found.values())):
         twice = set(found["train"]) & set(found["valid"])

@@ -251,12 +251,13 @@ def write(dataset: MultimodalDataset, path: str | Path) -> None:
         dataset: sequences; ids as `video[segment]`, else every sample is a
             video.
         path: the folder.
+
+    Raises:
+        ValueError: if an id cannot name an entry, or two samples would
+            have the same.
     """
     h5py = h5py_module()
-    keys = {
-        name: [i if i.endswith("]") else f"{i}[0]" for i in split.ids]
-        for name, split in dataset.splits.items()
-    }
+    keys = _entry_names(dataset, Path(path))
     with written(path) as unfinished:
         unfinished.mkdir()
         for modality in dataset.modalities:
@@ -281,6 +282,28 @@ def write(dataset: MultimodalDataset, path: str | Path) -> None:
         (unfinished / "std_folds.py").write_text("\n".join(lines) + "\n")
 
 
+def _entry_names(
+    dataset: MultimodalDataset, path: Path
+) -> dict[str, list[str]]:
+    """Split to the entries `video[segment]` of its samples."""
+    keys: dict[str, list[str]] = {}
+    taken: dict[str, str] = {}
+    for name, split in dataset.splits.items():
+        keys[name] = [i if i.endswith("]") else f"{i}[0]" for i in split.ids]
+        for key, own in zip(keys[name], split.ids, strict=True):
+            plain_name(key, path)
+            other = taken.setdefault(key, f"{own!r} in {name!r}")
+            # Ids differ within a split, so this is another sample.
+            if other != f"{own!r} in {name!r}":
+                raise ValueError(
+                    "CSD files hold one entry `video[segment]` for every "
+                    "sample of all splits; an id without a segment is written "
+                    f"as segment 0. Received: the ids {other} and {own!r} in "
+                    f"{name!r}, both for the entry {key!r}. Rename one of them."
+                )
+    return keys
+
+
 def _new_root(file: Any, name: str, h5py: Any) -> Any:
     root = file.create_group(name)
     metadata = root.create_group("metadata")
@@ -292,7 +315,7 @@ def _new_root(file: Any, name: str, h5py: Any) -> Any:
 
 
 def _write_entry(data: Any, key: str, features: NDArray[Any]) -> None:
-    group = data.create_group(plain_name(key, Path(data.file.filename)))
+    group = data.create_group(key)
     starts = np.arange(len(features), dtype=np.float64)
     if not len(features):  # The SDK needs one step: silence.
         features = np.zeros((1, *features.shape[1:]), np.float32)

@@ -245,23 +245,46 @@ def write(dataset: MultimodalDataset, path: str | Path) -> None:
                 f"Received: {skeleton.item_shape}."
             )
         score = split.features.get("skeleton_score")
+        if score is not None and score.item_shape != skeleton.item_shape[:3]:
+            raise ValueError(
+                "mmaction2 files hold `skeleton_score` as one number per "
+                f"joint, {skeleton.item_shape[:3]}. Received: "
+                f"{score.item_shape}."
+            )
         for index, clip in enumerate(split.ids):
-            keypoint = np.moveaxis(skeleton[index], 1, 0)
-            entry = {
-                "frame_dir": clip,
-                "total_frames": keypoint.shape[1],
-                "label": int(split.labels[index]),
-                "keypoint": keypoint,
-            }
-            if score is not None:
-                full = np.zeros(keypoint.shape[1::-1] + keypoint.shape[2:3])
-                full[: len(score[index])] = score[index][: len(full)]
-                entry["keypoint_score"] = np.moveaxis(full, 1, 0).astype(
-                    np.float32
-                )
-            content["annotations"].append(entry)
+            entry = _entry(skeleton, score, index)
+            label = int(split.labels[index])
+            content["annotations"].append(
+                {"frame_dir": clip, "label": label} | entry
+            )
     with written(path) as unfinished:
         dump_pickle(content, unfinished)
+
+
+def _entry(
+    skeleton: Column, score: Column | None, index: int
+) -> dict[str, Any]:
+    """Frames, keypoints and scores of a clip."""
+    joints = skeleton[index]
+    scores = (
+        np.zeros((0, *joints.shape[1:3])) if score is None else score[index]
+    )
+    # Columns end at their last frame that is not all zeros, in which the two
+    # may differ.
+    frames = max(len(joints), len(scores))
+    entry = {
+        "total_frames": frames,
+        "keypoint": _persons_first(joints, frames),
+    }
+    if score is not None:
+        entry["keypoint_score"] = _persons_first(scores, frames)
+    return entry
+
+
+def _persons_first(item: NDArray[Any], frames: int) -> NDArray[np.float32]:
+    full = np.zeros((frames, *item.shape[1:]), np.float32)
+    full[: len(item)] = item
+    return np.moveaxis(full, 1, 0)
 
 
 FORMAT = Format(

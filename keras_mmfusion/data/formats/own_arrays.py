@@ -31,15 +31,17 @@ from keras_mmfusion.data.formats._build import (
     make_split,
 )
 from keras_mmfusion.data.formats._csv_table import GROUP, header, read_csv
-from keras_mmfusion.data.formats._files import require_kind, written
+from keras_mmfusion.data.formats._files import require_kind
+from keras_mmfusion.data.formats._own_arrays_writer import (
+    Arrays,
+    check_groups,
+    write,
+)
 from keras_mmfusion.data.formats._source import Format, Source
 from keras_mmfusion.data.padding import nonzero_spans
 
-Arrays = dict[str, NDArray[Any]]
-
 _LARGEST = np.float64(np.finfo(np.float32).max)
 _MOST_CLASSES = 1000  # without names, in a file of fewer samples
-_RESERVED = ("labels", "split", "ids", "task", "class_names")
 _LAYOUT = (
     "an .npz of an array per modality, labels and split; or a .csv with "
     "columns labels, split and <modality>.<i>"
@@ -89,7 +91,7 @@ def read(
         for name in [*arrays]
         if name.startswith(GROUP)
     }
-    _check_groups(path, groups, split.size)
+    check_groups(path, groups, split.size)
     _check(path, arrays, labels, split, ids)
     classes = _as_classes(labels)
     guessed: Task = "regression" if classes is None else "classification"
@@ -115,58 +117,6 @@ def read(
             {group: values[own] for group, values in groups.items()},
         )
     return make_dataset(path, "own arrays", splits, task, names)
-
-
-def write(dataset: MultimodalDataset, path: str | Path) -> None:
-    """Write a data set as one .npz of this layout.
-
-    Raises:
-        ValueError: if a modality has the name of another array of the layout.
-        FileExistsError: if something is at `path` already.
-    """
-    taken = [
-        m for m in dataset.modalities if m in _RESERVED or m.startswith(GROUP)
-    ]
-    if taken:
-        raise ValueError(
-            f"arrays files keep {', '.join(_RESERVED)} and {GROUP}<name> next "
-            "to the modalities, which need other names. Received: a modality "
-            f"named {', '.join(taken)}. Rename it."
-        )
-    splits = dataset.splits
-    longest = {
-        m: max(int(s.features[m].lengths().max()) for s in splits.values())
-        for m in dataset.modalities
-    }
-    arrays: Arrays = {
-        "labels": np.concatenate([s.labels for s in splits.values()]),
-        "split": np.repeat(list(splits), [len(s) for s in splits.values()]),
-        "task": np.array(dataset.task),
-    }
-    # The numbers that stand for absent ids are the same in every split.
-    if all(s.has_ids for s in splits.values()):
-        arrays["ids"] = np.concatenate([s.ids for s in splits.values()])
-    first, *others = splits.values()
-    for name in first.groups:
-        if all(name in s.groups for s in others):
-            arrays[GROUP + name] = np.concatenate(
-                [s.groups[name] for s in splits.values()]
-            )
-    if dataset.class_names is not None:
-        arrays["class_names"] = np.array(dataset.class_names, dtype=str)
-    inputs = [s.arrays()[0] for s in splits.values()]
-    for m, steps in longest.items():
-        parts = [_to_length(x[m], steps) for x in inputs]
-        arrays[m] = np.concatenate(parts)
-    with written(path) as unfinished, unfinished.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
-
-
-def _to_length(x: NDArray[Any], steps: int) -> NDArray[Any]:
-    if x.ndim == 2:
-        return x
-    missing = [(0, 0), (0, max(0, steps - x.shape[1]))]
-    return np.pad(x, missing + [(0, 0)] * (x.ndim - 2))
 
 
 def _read_npz(path: Path) -> Arrays:
@@ -312,19 +262,6 @@ def _warn_of_left_padding(path: Path, m: str, x: NDArray[Any]) -> None:
             "padding, move it to the end: here, steps of zeros at the start "
             "are data.",
             stacklevel=3,
-        )
-
-
-def _check_groups(path: Path, groups: Arrays, samples: int) -> None:
-    wrong = {
-        GROUP + name: f"{values.dtype} {values.shape}"
-        for name, values in groups.items()
-        if values.shape != (samples,) or values.dtype.kind not in "iuSU"
-    }
-    if wrong:
-        raise ValueError(
-            f"{path}: expected groups as texts or whole numbers of shape "
-            f"({samples},). Received: {wrong}"
         )
 
 

@@ -188,6 +188,13 @@ BAD = {
         ),
         r"share samples: \['7'\]",
     ),
+    "two folders for train": bad(
+        lambda root: shutil.copytree(
+            next(root.rglob("Validation_Set")),
+            next(root.rglob("Train_Set")).with_name("Training_Set"),
+        ),
+        "'train'.*Train_Set and Training_Set",
+    ),
     "window of nothing": bad(None, "`window`", window=0),
     "hop beyond the window": bad(None, "at most `window`", hop=31),
     "fold 6": bad(None, "`fold` must be", fold=6),

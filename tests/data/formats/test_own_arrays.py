@@ -4,7 +4,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from keras_mmfusion.data import MultimodalDataset, Split, load
+from keras_mmfusion.data import load
 from keras_mmfusion.data.formats import write_file
 
 
@@ -174,49 +174,6 @@ def test_a_speaker_in_two_splits_is_found(tmp_path):
     np.savez(tmp_path / "mine.npz", **arrays(), **{"group.speaker": speakers})
     leaks = load(tmp_path / "mine.npz").check_leaks()
     assert [leak.kind for leak in leaks] == ["speaker"]
-
-
-def toy(labels, task, names=None, ids="abcd"):
-    features = {"facts": np.arange(4.0)[:, None] + 1}
-    splits = [
-        Split(features, labels, ids=[k + i for i in ids] if ids else None)
-        for k in ("train", "valid", "test")
-    ]
-    return MultimodalDataset(*splits, "toy", task, names)
-
-
-ROUND_TRIPS = {
-    "whole targets": ([0.0, 1, 2, 3], "regression", None),
-    "integer targets": ([0, 1, 2, 3], "regression", None),
-    "named targets": (np.ones((4, 2)), "regression", ["x", "y"]),
-    "a class without samples": ([0, 1, 1, 0], "classification", list("abc")),
-    "heads": ([[0, 1], [1, 1], [0, 0], [1, 0]], "binary heads", ["x", "y"]),
-}
-
-
-@pytest.mark.parametrize("case", ROUND_TRIPS)
-def test_task_and_classes_are_read_back(case, tmp_path):
-    before = toy(*ROUND_TRIPS[case])
-    write_file(before, tmp_path / "toy.npz", "arrays")
-    after = load(tmp_path / "toy.npz")
-    assert (after.task, after.class_names) == (before.task, before.class_names)
-    for name, split in before.splits.items():
-        np.testing.assert_array_equal(after.splits[name].labels, split.labels)
-        assert after.splits[name].labels.dtype == split.labels.dtype
-        assert after.splits[name].ids == split.ids
-
-
-def test_samples_without_ids_are_not_shared_after_writing(tmp_path):
-    before = toy([0, 1, 1, 0], "classification", ids=None)
-    write_file(before, tmp_path / "toy.npz", "arrays")
-    assert len(load(tmp_path / "toy.npz").test) == 4
-
-
-def test_a_modality_that_would_replace_the_labels_is_not_written(tmp_path):
-    split = Split({"labels": np.ones((4, 2))}, labels=[0, 1, 1, 0])
-    dataset = MultimodalDataset(split, None, None, "toy", "classification")
-    with pytest.raises(ValueError, match="named labels"):
-        write_file(dataset, tmp_path / "toy.npz", "arrays")
 
 
 def test_whole_numbers_in_one_column_are_classes(tmp_path):

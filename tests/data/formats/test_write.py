@@ -253,6 +253,23 @@ def test_ntu_mmaction_layout(tmp_path):
     assert clip["total_frames"] == 5
 
 
+@pytest.mark.parametrize(("joints", "scores"), [(4, 6), (6, 4), (0, 6), (5, 5)])
+def test_ntu_mmaction_frames_without_one_of_the_two(joints, scores, tmp_path):
+    before = ex.ntu_content()
+    for clip in before["annotations"]:
+        clip["total_frames"] = 6
+        clip["keypoint"] = np.ones((2, 6, 5, 3), np.float32)
+        clip["keypoint_score"] = np.ones((2, 6, 5), np.float32)
+        clip["keypoint"][:, joints:] = 0
+        clip["keypoint_score"][:, scores:] = 0
+    dataset = load_file(ex.dump(tmp_path / "x.pkl", before))
+    write_file(dataset, tmp_path / "y.pkl", "ntu_mmaction")
+    found = load_file(tmp_path / "y.pkl").train.features
+    assert found["skeleton"][1].shape == (joints, 2, 5, 3)
+    assert found["skeleton_score"][1].shape == (scores, 2, 5)
+    assert found["skeleton_score"][1].all()
+
+
 def test_ntu_skeleton_layout(tmp_path):
     path = tmp_path / "x"
     write_file(load_file(ex.ntu_skeleton(tmp_path)), path, "ntu_skeleton")
@@ -327,6 +344,7 @@ def small(modalities=("text", "audio", "video"), labels=None, ids=None):
     return MultimodalDataset(split, split, split, "x", "regression")
 
 
+ONES = np.ones((1, 4, 2, 5, 3))
 UNFIT = {
     "missing modality": (small(("text", "audio")), "mmsa", "'video'"),
     "two labels": (small(labels=np.ones((2, 2))), "mmsa", "one number"),
@@ -346,6 +364,16 @@ UNFIT = {
         ),
         "ntu_mmaction",
         "sequences",
+    ),
+    "scores of other joints": (
+        MultimodalDataset(
+            *[Split({"skeleton": ONES, "skeleton_score": ONES[..., 0, :]}, [0])]
+            * 3,
+            name="x",
+            task="classification",
+        ),
+        "ntu_mmaction",
+        r"\(None, 2, 5\). Received: \(None, 2, 3\)",
     ),
     "no NTU names": (small(("skeleton",)), "ntu_skeleton", "25, 3"),
     "no NTU video": (small(("skeleton",)), "ntu_rgbd", "'video'"),
