@@ -185,13 +185,18 @@ def add_noise(
     random = np.random.default_rng(seed)
     for name in names:
         values = result[name]
+        given = None if deviations is None else deviations.get(name)
         axis = 2 if values.ndim >= 3 else 1
+        if given is not None and np.ndim(given):
+            # A deviation of every feature tells how many axes features have.
+            axis = values.ndim - np.ndim(given)
         real = values.any(axis=tuple(range(axis, values.ndim)))
         rows = values[real]
-        if deviations is not None and name in deviations:
-            deviation = np.asarray(deviations[name])
-        else:
-            deviation = rows.std(axis=0, dtype=np.float64)
+        deviation = (
+            rows.std(axis=0, dtype=np.float64)
+            if given is None
+            else np.asarray(given)
+        )
         noise = random.standard_normal(rows.shape)
         values[real] = rows + scale * deviation * noise
     return result

@@ -42,7 +42,8 @@ def plot_confusion(
             f"{table.shape}"
         )
     classes = len(table)
-    names = list(class_names or map(str, range(classes)))
+    given = range(classes) if class_names is None else class_names
+    names = [str(name) for name in given]
     if len(names) != classes:
         raise ValueError(
             f"Expected {classes} class names. Received: {len(names)}"

@@ -242,3 +242,15 @@ def test_bad_arguments(case):
     call, message = BAD[case]
     with pytest.raises(ValueError, match=message):
         call(batch())
+
+
+def test_noise_of_pictures_and_of_sequences_of_their_deviations():
+    random = np.random.default_rng(0)
+    shapes = {"picture": (50, 6, 5, 3), "clip": (50, 4, 6, 5, 3)}
+    x = {m: random.normal(size=shape) for m, shape in shapes.items()}
+    own = {m: random.uniform(1, 2, (6, 5, 3)) for m in x}
+    noisy = corruptions.add_noise(x, scale=2.0, deviations=own, seed=1)
+    for m, values in x.items():
+        moved = (noisy[m] - values).reshape(-1, 90)
+        expected = 2.0 * own[m].ravel()
+        np.testing.assert_allclose(moved.std(axis=0), expected, rtol=0.45)

@@ -22,6 +22,12 @@ def test_many_classes_have_no_numbers():
     assert not figure.axes[0].texts
 
 
+def test_names_may_be_an_array():
+    figure = plot_confusion(np.eye(2), np.array(["low", "high"]))
+    labels = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert labels == ["low", "high"]
+
+
 def test_wrong_shapes_are_refused():
     with pytest.raises(ValueError, match=r"shape \(2, 3\)"):
         plot_confusion(np.ones((2, 3)))

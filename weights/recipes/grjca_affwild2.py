@@ -290,8 +290,8 @@ def train(
     ]
     for key in results[0].results["affwild2"]:
         values = [r.results["affwild2"][key].value for r in results]
-        mean, deviation = np.mean(values), np.std(values)
-        print(f"{key}: {mean:.3f} ± {deviation:.3f} over {len(values)} runs")
+        spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
+        print(f"{key}: {np.mean(values):.3f}{spread} over {len(values)} runs")
     return results
 
 
