@@ -209,7 +209,7 @@ def evaluated(
         repeats=1,
     )
     said = [table(result), comparison_in_words(result)]
-    said.append(corruption_in_words(curves, "grjca", "rjca"))
+    said.append(corruption_in_words(curves, "grjca", "rjca", "max"))
     (work / "table.md").write_text("\n\n".join(said) + "\n")
     print(*said, sep="\n\n")
     return result
