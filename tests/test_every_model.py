@@ -262,7 +262,7 @@ def test_arguments_of_keras_by_position(make):
     with pytest.raises(ValueError, match="left"):
         model.fit(x, y, 2, 1, 0, None, 0.0, ({"facts": x["left"]}, y))
     assert model.predict(x, 2, 0).shape == (4, 4)
-    loss = model.test_on_batch(x, y, np.array([1, 0, 0, 0]))[0]
+    loss = model.test_on_batch(x, y, np.array([1, 0, 0, 0]), True)["loss"]
     first = model.evaluate({m: v[:1] for m, v in x.items()}, y[:1], 2, 0)[0]
     if "MEA" not in type(model).__name__:  # Its loss has other terms.
         assert loss == pytest.approx(first / 4, rel=1e-5)

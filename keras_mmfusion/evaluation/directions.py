@@ -42,7 +42,7 @@ _HIGHER = frozenset(
 )
 
 
-def lower_is_better(name: str) -> bool:
+def lower_is_better(name: str, mode: str = "auto") -> bool:
     """Whether less of the named quantity is better.
 
     The words of the name decide: `loss`, `error`, `mae`, `crossentropy`, ...
@@ -51,12 +51,13 @@ def lower_is_better(name: str) -> bool:
 
     Args:
         name: Such as `val_loss` or `val_concordance_correlation`.
+        mode: "min" or "max" decides whatever the name; "auto" goes by it.
 
     Returns:
         True for losses and errors.
 
     Raises:
-        ValueError: If no word of the name is known.
+        ValueError: If `mode` is unknown, or "auto" and no word of the name is.
 
     Example:
 
@@ -67,6 +68,12 @@ def lower_is_better(name: str) -> bool:
     assert not lower_is_better("val_accuracy")
     ```
     """
+    if mode not in ("auto", "min", "max"):
+        raise ValueError(
+            f"`mode` must be 'auto', 'min' or 'max'. Received: mode={mode!r}"
+        )
+    if mode != "auto":
+        return mode == "min"
     words = [w for w in re.split(r"[^a-z0-9]+", name.lower()) if w]
     # "acc7" and "top5" count as "acc" and "top"; "f1" and "r2" stay.
     words += [w.rstrip("0123456789") for w in words]
@@ -78,16 +85,3 @@ def lower_is_better(name: str) -> bool:
         f"Whether more of {name!r} is better cannot be read off its name. "
         'Say so with mode="max" or mode="min".'
     )
-
-
-def less_is_better(name: str, mode: str) -> bool:
-    """Whether less is better of a quantity, as `mode` says or by its name.
-
-    Raises:
-        ValueError: If `mode` is unknown, or "auto" and no word of the name is.
-    """
-    if mode not in ("auto", "min", "max"):
-        raise ValueError(
-            f"`mode` must be 'auto', 'min' or 'max'. Received: mode={mode!r}"
-        )
-    return lower_is_better(name) if mode == "auto" else mode == "min"

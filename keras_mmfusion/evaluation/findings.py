@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_mmfusion.data import Split
-from keras_mmfusion.evaluation.directions import less_is_better
+from keras_mmfusion.evaluation.directions import lower_is_better
 from keras_mmfusion.evaluation.result import Result
 from keras_mmfusion.evaluation.robustness_difference import (
     robustness_difference,
@@ -28,6 +28,9 @@ def comparison_in_words(result: Result, mode: str = "auto") -> str:
     Returns:
         Sentences. A model beats another if the 95 % interval of the paired
         difference of the main metric does not contain 0.
+
+    Raises:
+        ValueError: If "auto" does not know the name of the metric.
 
     Example:
 
@@ -59,7 +62,7 @@ def comparison_in_words(result: Result, mode: str = "auto") -> str:
     ```
     """
     first = result.first.name
-    sign = -1 if less_is_better(result.main, mode) else 1
+    sign = -1 if lower_is_better(result.main, mode) else 1
     groups: dict[str, list[str]] = {"beats": [], "loses to": [], "ties": []}
     for name, other, test in result.paired:
         if other != first:
@@ -180,6 +183,9 @@ def corruption_in_words(
     Returns:
         Text with a line for every corruption and modality.
 
+    Raises:
+        ValueError: If "auto" does not know the name of the metric.
+
     Example:
 
     ```python
@@ -206,7 +212,7 @@ def corruption_in_words(
     falls = sum(d.kept_interval[1] < 0 for d in found)
     # What is kept of an error that grows is more than all of it.
     metric = next(iter(curves[first].values())).metric
-    lower = less_is_better(metric, mode)
+    lower = lower_is_better(metric, mode)
     less, more = (falls, rises) if lower else (rises, falls)
     lines = [
         f"Under corruption, {first} minus {second}, with 95 % intervals over "

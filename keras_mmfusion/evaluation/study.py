@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_mmfusion.data import MultimodalDataset, Split
 from keras_mmfusion.evaluation import files
-from keras_mmfusion.evaluation.directions import less_is_better
+from keras_mmfusion.evaluation.directions import lower_is_better
 from keras_mmfusion.evaluation.fingerprint import (
     describe_environment,
     describe_model,
@@ -259,7 +259,7 @@ def _direction(select: str, mode: str) -> bool:
             "`select` must begin with 'val_': epochs and candidates are "
             f"chosen on the validation split. Received: select={select!r}"
         )
-    return less_is_better(select, mode)
+    return lower_is_better(select, mode)
 
 
 def _described_scoring(

@@ -162,11 +162,12 @@ class FusionModel(keras.Model):
         )
 
     def test_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, **kwargs: Any
+        self, x: Any, y: Any = None, *args: Any, **kwargs: Any
     ) -> Any:
         self._check(x, y)
-        self._check_weights(sample_weight, y=y)
-        return super().test_on_batch(x, y, sample_weight, **kwargs)
+        given = by_name(super().test_on_batch, x, y, *args, **kwargs)
+        self._check_weights(**given)
+        return super().test_on_batch(x, y, *args, **kwargs)
 
     def predict_on_batch(self, x: Any) -> Any:
         self._check_inputs(x)

@@ -341,6 +341,7 @@ class GRJCA(FusionModel):
             )
 
     def export(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """As `keras.Model.export`; what is on one time grid stays so."""
         given = by_name(super().export, filepath, *args, **kwargs)
         saved_model = given.get("format", "tf_saved_model") == "tf_saved_model"
         own_shapes = given.get("input_signature") is None

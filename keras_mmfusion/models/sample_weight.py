@@ -10,14 +10,14 @@ from keras_mmfusion.data.checks import check_byte_order
 
 
 def for_every_output(weight: Any, outputs: Any) -> Any:
-    """Weights (B,) as (B, ...) of all predictions of a sample.
+    """Weights (B,) or (B, 1) as (B, ...) of all predictions of a sample.
 
     Keras would hold weights (B,) against the last axis of losses (B, T), or
     of yes/no heads (B, heads).
 
     Args:
-        weight: Weights, (B,) or of every prediction, or `None`; a dict by
-            output if the outputs are one.
+        weight: Weights, (B,), (B, 1) or of every prediction, or `None`; a
+            dict by output if the outputs are one.
         outputs: Predictions, (B, ..., values), or a dict of such.
     """
     if isinstance(weight, Mapping) and isinstance(outputs, Mapping):
@@ -29,6 +29,8 @@ def for_every_output(weight: Any, outputs: Any) -> Any:
         }
     if not hasattr(weight, "shape") or not hasattr(outputs, "shape"):
         return weight
+    if len(weight.shape) == 2 and weight.shape[1] == 1:
+        weight = ops.reshape(weight, (-1,))
     missing = len(outputs.shape) - 1 - len(weight.shape)
     if len(weight.shape) != 1 or missing < 1:
         return weight
@@ -85,7 +87,7 @@ def _check_weight_shape(
 ) -> None:
     """Other shapes would broadcast: (N, N) over (N,), without a word."""
     shape = weight
-    while len(shape) > max(len(labels), 1) and shape[-1] == 1:
+    while len(shape) > 1 and shape[-1] == 1:
         shape = shape[:-1]
     if not shape or shape != labels[: len(shape)]:
         raise ValueError(

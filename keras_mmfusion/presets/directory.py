@@ -139,16 +139,10 @@ def verify_preset(
     Example:
 
     ```python
-    import tempfile
-    import keras_mmfusion as mmf
     from keras_mmfusion import presets
 
-    model = mmf.models.MSAF.from_shapes(
-        {"audio": (None, 3), "image": (4,)}, num_classes=2, units=16
-    )
-    with tempfile.TemporaryDirectory() as directory:
-        presets.save_preset(model, directory)
-        print(presets.verify_preset(directory).trained)  # True
+    entry = presets.all_presets()["msaf_av_digits"]
+    print(presets.verify_preset(entry.folder).trained)  # True
     ```
     """
     preset = reading.read(Path(directory), storage.LISTED_FILES, root)

@@ -41,3 +41,10 @@ def test_accuracies_and_correlations_are_better_if_high(name):
 def test_other_names_are_not_guessed(name):
     with pytest.raises(ValueError, match="cannot be read off its name"):
         lower_is_better(name)
+
+
+def test_a_mode_decides_whatever_the_name():
+    assert lower_is_better("accuracy", "min")
+    assert not lower_is_better("kappa", "max")
+    with pytest.raises(ValueError, match="'best'"):
+        lower_is_better("accuracy", "best")

@@ -156,10 +156,31 @@ def test_weights_of_another_shape_are_refused(shape):
     for call in (model.fit, model.evaluate, model.test_on_batch):
         with pytest.raises(ValueError, match="one for each sample, or for"):
             call(X, labels, sample_weight=weights)
-    model.fit(X, labels, sample_weight=np.ones(3), verbose=0)
 
 
-def test_weights_of_one_step_for_all_are_refused():
-    model, labels = grjca(num_targets=2), np.zeros((3, 3, 2))
-    with pytest.raises(ValueError, match=r"\(3, 1\) for labels"):
-        model.evaluate(X, labels, sample_weight=np.ones((3, 1)))
+@pytest.mark.parametrize("shape", [(3,), (3, 1)])
+def test_weights_of_samples_may_have_an_axis_of_one(shape):
+    model, labels = grjca(num_classes=3, per_step=False), np.arange(3)
+    # A model of its own: TensorFlow traces no other rank afterwards.
+    model.fit(X, labels, sample_weight=np.ones(shape), verbose=0)
+
+
+SEVERAL = {
+    "steps": (lambda: grjca(num_targets=2), {"loss": "mse"}, (3, 3, 2)),
+    "targets": (lambda: grjca(num_targets=2, per_step=False), {}, (3, 2)),
+    "heads": (mea, {}, (3, 3)),
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_weights_with_an_axis_of_one_are_those_of_samples(name):
+    make, settings, shape = SEVERAL[name]
+    model, losses = make(), []
+    labels = RANDOM.integers(0, 2, size=shape)
+    for weight in (WEIGHTS, WEIGHTS[:, None]):
+        model.compile(**settings)  # TensorFlow traces each rank anew.
+        found = model.evaluate(
+            X, labels, sample_weight=weight, verbose=0, return_dict=True
+        )
+        losses.append(found["loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
