@@ -45,7 +45,8 @@ def layer_case(name: str, text: str) -> Case:
     return Case(text, ours, plain, floats * 4 / 1e6)
 
 
-def mosei(tiny: bool, **settings: Any) -> steps.Steps:
+def mosei(tiny: bool, policy: str = "float32", **settings: Any) -> steps.Steps:
+    keras.mixed_precision.set_dtype_policy(policy)
     model = mmf.models.MSAF.from_preset("mosei", load_weights=False)
     model.compile(keras.optimizers.Adam(1e-3), "mse", **settings)
     x = steps.random_arrays(mosei_shapes(tiny))
@@ -103,6 +104,11 @@ CASES = {
     "mosei_jit": Case(
         "CMU-MOSEI network, batch 16, compile(jit_compile=True)",
         functools.partial(mosei, jit_compile=True),
+        plain_mosei,
+    ),
+    "mosei_bfloat16": Case(
+        "CMU-MOSEI network, batch 16, mixed_bfloat16",
+        functools.partial(mosei, policy="mixed_bfloat16"),
         plain_mosei,
     ),
     "ravdess": video_network(

@@ -4,7 +4,9 @@ from typing import Any
 
 import keras
 
+from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.layer_norm import LayerNorm
+from keras_mmfusion.layers.uniform_dropout import UniformDropout
 from keras_mmfusion.registry import register_inner
 from keras_mmfusion.types import Shape, Tensor
 
@@ -30,12 +32,10 @@ class Perceptron(keras.layers.Layer):
         super().__init__(**kwargs)
         self.hidden_units = hidden_units
         self.units = units
-        self.hidden = keras.layers.Dense(
+        self.hidden = Dense(
             hidden_units, gelu, name="hidden", dtype=self.dtype_policy
         )
-        self.output_layer = keras.layers.Dense(
-            units, name="output", dtype=self.dtype_policy
-        )
+        self.output_layer = Dense(units, name="output", dtype=self.dtype_policy)
 
     def build(self, input_shape: Shape) -> None:
         self.hidden.build(input_shape)
@@ -58,7 +58,7 @@ class FeedForward(keras.layers.Layer):
         super().__init__(**kwargs)
         policy = self.dtype_policy
         self.norm = layer_norm("norm", policy)
-        self.dropout = keras.layers.Dropout(
+        self.dropout = UniformDropout(
             dropout, seed=seed, name="dropout", dtype=policy
         )
 

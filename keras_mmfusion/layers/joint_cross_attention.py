@@ -16,6 +16,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.data.checks import differ
+from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.modality_dict import (
     as_list,
     like_inputs,
@@ -25,6 +26,7 @@ from keras_mmfusion.layers.modality_dict import (
 from keras_mmfusion.layers.temporal_mixing import MIXINGS, TemporalMixing
 from keras_mmfusion.layers.uniform_dropout import UniformDropout
 from keras_mmfusion.ops.masking import any_mask, mask_steps
+from keras_mmfusion.ops.product import einsum
 from keras_mmfusion.ops.streaming import last_steps
 from keras_mmfusion.ops.tanh import tanh
 from keras_mmfusion.rates import dropout_rate
@@ -155,9 +157,7 @@ class JointCrossAttention(keras.layers.Layer):
     def _dense(
         self, units: int, name: str, activation: str | None = None
     ) -> keras.layers.Dense:
-        return keras.layers.Dense(
-            units, activation, dtype=self.dtype_policy, name=name
-        )
+        return Dense(units, activation, dtype=self.dtype_policy, name=name)
 
     def call(
         self,
@@ -231,7 +231,7 @@ class JointCrossAttention(keras.layers.Layer):
             attention.append(correlation[:, -1] if self.causal else correlation)
             correlation = self.dropout(correlation, training=training)
             product = "btc,btce->bte" if self.causal else "btc,bce->bte"
-            hidden = ops.einsum(product, self.value[i](x), correlation)
+            hidden = einsum(product, self.value[i](x), correlation)
             added = self.attention_output[i](ops.relu(tanh(hidden)))
             added = self.dropout(added, training=training)
             outputs.append(mask_steps(x + added, mask))
@@ -250,7 +250,7 @@ class JointCrossAttention(keras.layers.Layer):
             count = ops.sum(ops.cast(mask, "float32"), axis=1)
             scale = root / ops.maximum(count, 1)
             key = key * ops.cast(scale[:, None, None], key.dtype)
-        return tanh(ops.einsum("btc,bte->bce", key, joint))
+        return tanh(einsum("btc,bte->bce", key, joint))
 
     def compute_mask(self, inputs: Modalities, mask: Any = None) -> Any:
         return mask

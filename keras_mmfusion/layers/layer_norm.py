@@ -1,4 +1,10 @@
-"""Layer normalisation whose memory half precision halves, too."""
+"""Layer normalisation that keeps little for the gradient.
+
+Automatic differentiation keeps a float32 tensor or two as large as the input,
+in half precision too.
+"""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -8,21 +14,59 @@ from keras_mmfusion.types import Tensor
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class LayerNorm(keras.layers.LayerNormalization):
-    """Keras' layer; of half precision it keeps no float32 copy for gradients.
-
-    Statistics are in float32 as ever.
-    """
+    """Keras' layer over the channels, with statistics in float32 or more."""
 
     def call(self, inputs: Tensor) -> Tensor:
+        if keras.backend.backend() != "torch":
+            wide = keras.backend.result_type(inputs.dtype, "float32")
+            gamma = ops.cast(self.gamma, wide)
+            beta = ops.cast(self.beta, wide)
+            return _normalized(inputs, gamma, beta, self.epsilon)
         if self.compute_dtype == "float32":
             return super().call(inputs)
-        if keras.backend.backend() == "torch":
-            # PyTorch's kernel has its float32 values inside.
-            import torch
+        # PyTorch's kernel has its float32 values inside.
+        import torch
 
-            gamma = ops.cast(self.gamma, inputs.dtype)
-            beta = ops.cast(self.beta, inputs.dtype)
-            return torch.nn.functional.layer_norm(
-                inputs, inputs.shape[-1:], gamma, beta, self.epsilon
-            )
-        return keras.remat(super().call)(inputs)
+        gamma = ops.cast(self.gamma, inputs.dtype)
+        beta = ops.cast(self.beta, inputs.dtype)
+        return torch.nn.functional.layer_norm(
+            inputs, inputs.shape[-1:], gamma, beta, self.epsilon
+        )
+
+
+def _normalized(
+    inputs: Tensor, gamma: Tensor, beta: Tensor, epsilon: float
+) -> Tensor:
+    """y = γ n + β with n = (x - mean(x)) / sqrt(var(x) + ε).
+
+    With g = γ dy, the gradient is (g - mean(g) - n mean(g n)) / sqrt(var + ε).
+    """
+
+    @ops.custom_gradient
+    def normalized(inputs: Tensor, gamma: Tensor, beta: Tensor) -> Any:
+        x = ops.cast(inputs, gamma.dtype)
+        center = ops.mean(x, axis=-1, keepdims=True)
+        x = x - center
+        variance = ops.mean(ops.square(x), axis=-1, keepdims=True)
+        scale = ops.rsqrt(variance + epsilon)
+        y = ops.cast(x * scale * gamma + beta, inputs.dtype)
+
+        def gradient(*upstream: Tensor, **named: Tensor) -> Any:
+            (dy,) = upstream or named.values()
+            dy = ops.cast(dy, gamma.dtype)
+            # Zero, and not there before dy: or JAX's compiler would take the
+            # mean off in the forward pass already and keep the result.
+            late = 0.0 * dy[..., :1]
+            x = ops.cast(inputs, gamma.dtype) - (center + late)
+            share = gamma[:, None] / gamma.shape[0]
+            mean_g = ops.matmul(dy, share)
+            mean_gn = scale * ops.matmul(x * dy, share)
+            dx = scale * (gamma * dy - mean_g - scale * x * mean_gn)
+            rows = ops.reshape(x * dy, (-1, gamma.shape[0]))
+            dgamma = ops.matmul(ops.reshape(scale, (1, -1)), rows)[0]
+            dbeta = ops.sum(dy, axis=tuple(range(len(dy.shape) - 1)))
+            return ops.cast(dx, inputs.dtype), dgamma, dbeta
+
+        return y, gradient
+
+    return normalized(inputs, gamma, beta)

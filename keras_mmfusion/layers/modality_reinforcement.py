@@ -5,9 +5,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.feed_forward import FeedForward, layer_norm
 from keras_mmfusion.layers.modality_dict import check_batch_sizes
 from keras_mmfusion.layers.predictive_self_attention import check_heads
+from keras_mmfusion.layers.uniform_dropout import UniformDropout
 from keras_mmfusion.ops.attention import (
     join_heads,
     masked_softmax,
@@ -101,7 +103,7 @@ class ModalityReinforcement(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(
             dropout, seed=seed, name="dropout", dtype=policy
         )
-        self.context_dropout = keras.layers.Dropout(
+        self.context_dropout = UniformDropout(
             residual_dropout,
             seed=part_seed(seed, "context_dropout"),
             name="context_dropout",
@@ -128,9 +130,7 @@ class ModalityReinforcement(keras.layers.Layer):
         self.target_norm.build(target_shape)
         self.source_norm.build(source_shape)
         for name in ("query", "key", "value", "context"):
-            layer = keras.layers.Dense(
-                width, name=name, dtype=self.dtype_policy
-            )
+            layer = Dense(width, name=name, dtype=self.dtype_policy)
             layer.build(target_shape)
             setattr(self, name, layer)
         self.feed.build(target_shape)

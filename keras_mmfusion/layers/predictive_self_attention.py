@@ -5,7 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.feed_forward import FeedForward, gelu, layer_norm
+from keras_mmfusion.layers.uniform_dropout import UniformDropout
 from keras_mmfusion.ops.attention import (
     join_heads,
     masked_softmax,
@@ -126,7 +128,7 @@ class PredictiveSelfAttention(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(
             dropout, seed=seed, name="dropout", dtype=policy
         )
-        self.context_dropout = keras.layers.Dropout(
+        self.context_dropout = UniformDropout(
             residual_dropout,
             seed=part_seed(seed, "context_dropout"),
             name="context_dropout",
@@ -146,9 +148,7 @@ class PredictiveSelfAttention(keras.layers.Layer):
         check_heads(width, self.num_heads)
         self.norm.build(inputs_shape)
         for name in ("query", "key", "value", "context"):
-            layer = keras.layers.Dense(
-                width, name=name, dtype=self.dtype_policy
-            )
+            layer = Dense(width, name=name, dtype=self.dtype_policy)
             layer.build(inputs_shape)
             setattr(self, name, layer)
         self.predict: Any = None

@@ -17,6 +17,7 @@ from keras import ops
 
 from keras_mmfusion.layers.batch_normalization import BatchNormalization
 from keras_mmfusion.layers.block_dropout import BlockDropout
+from keras_mmfusion.layers.dense import EinsumDense
 from keras_mmfusion.layers.modality_dict import (
     as_list,
     like_inputs,
@@ -144,7 +145,7 @@ class SplitAttentionFusion(keras.layers.Layer):
         S, C, N = self.segments, self.block_channels, sum(self.blocks)
         reduced = C // self.reduction_factor
         # The published code keeps PyTorch's initial range, 1 / sqrt(fan in).
-        self.joint = keras.layers.EinsumDense(
+        self.joint = EinsumDense(
             "bsc,scr->bsr",
             (S, reduced),
             bias_axes="sr",
@@ -155,7 +156,7 @@ class SplitAttentionFusion(keras.layers.Layer):
         self.joint_norm = BatchNormalization(
             dtype=self.dtype_policy, name="joint_norm"
         )
-        self.attention = keras.layers.EinsumDense(
+        self.attention = EinsumDense(
             "bsr,srnc->bsnc",
             (S, N, C),
             bias_axes="snc",

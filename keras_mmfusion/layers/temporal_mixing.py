@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_mmfusion.layers.dense import EinsumDense
 from keras_mmfusion.types import Shape, Tensor
 
 MIXINGS = ("dense", "conv", "none")
@@ -45,7 +46,7 @@ class TemporalMixing(keras.layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         if self.mixing == "dense":
-            self.dense = keras.layers.EinsumDense(
+            self.dense = EinsumDense(
                 "btc,ts->bsc",
                 (input_shape[1], input_shape[2]),
                 bias_axes="s",

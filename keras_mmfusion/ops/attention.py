@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from keras_mmfusion.ops.product import matmul
 from keras_mmfusion.types import Tensor
 
 # Replaces the scores of padded keys: finite, so that a row without any valid
@@ -28,12 +29,12 @@ def join_heads(x: Tensor) -> Tensor:
 
 def products(query: Tensor, key: Tensor) -> Tensor:
     """Of all steps of two split sequences, (B, heads, T, S)."""
-    return ops.matmul(ops.transpose(query, (0, 1, 3, 2)), key)
+    return matmul(ops.transpose(query, (0, 1, 3, 2)), key)
 
 
 def weighted_sums(shares: Tensor, value: Tensor) -> Tensor:
     """A V of every head, (B, heads, d / heads, T)."""
-    return ops.matmul(value, ops.transpose(shares, (0, 1, 3, 2)))
+    return matmul(value, ops.transpose(shares, (0, 1, 3, 2)))
 
 
 def masked_softmax(scores: Tensor, key_mask: Tensor | None) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_mmfusion.ops.loops import map_rows
 from keras_mmfusion.types import Tensor
 
 
@@ -43,7 +44,7 @@ def in_chunks(
     def join(y: Tensor) -> Tensor:
         return ops.reshape(y, (count * size, *ops.shape(y)[2:]))[:rows]
 
-    results = ops.map(
+    results = map_rows(
         lambda chunk: function(**chunk), {k: cut(x) for k, x in arrays.items()}
     )
     return keras.tree.map_structure(join, results)

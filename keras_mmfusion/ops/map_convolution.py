@@ -11,6 +11,7 @@ with as many terms as three times the channels of all heads.
 
 from keras import ops
 
+from keras_mmfusion.ops.product import einsum
 from keras_mmfusion.types import Tensor
 
 
@@ -31,9 +32,7 @@ def convolved_products(
     heads = query.shape[1]
     batch = ops.shape(query)[0]
     steps, keys = ops.shape(query)[3], ops.shape(key)[3]
-    predicted_query = ops.einsum(
-        "ybhct,yxho->boxhct", _neighbours(query), kernel
-    )
+    predicted_query = einsum("ybhct,yxho->boxhct", _neighbours(query), kernel)
     predicted_query = ops.reshape(predicted_query, (batch, heads, -1, steps))
     predicted_key = ops.moveaxis(_neighbours(key), 0, 1)
     predicted_key = ops.reshape(predicted_key, (batch, 1, -1, keys))

@@ -7,6 +7,7 @@ gradient makes each map again from its queries and keys, a few maps at a time.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -17,6 +18,7 @@ from keras_mmfusion.ops.chunking import in_chunks
 from keras_mmfusion.ops.device import on_cpu
 from keras_mmfusion.ops.fused_attention import fused_attention
 from keras_mmfusion.ops.map_dropout import kept, map_seeds
+from keras_mmfusion.ops.product import gradient_matmul, matmul
 from keras_mmfusion.types import Tensor
 
 # Elements of the maps that are worked on at a time, if a map is not larger:
@@ -128,10 +130,10 @@ class _Rule:
         self.nested = mixing == "paper"
 
     def outputs(self, value: Tensor, **arrays: Tensor) -> Tensor:
-        shares = self._shares(**arrays)["shares"]
+        shares = self._shares(matmul, **arrays)["shares"]
         if "seed" in arrays:
             shares = shares * self._kept(shares, arrays["seed"])
-        y = ops.matmul(value, _turned(ops.cast(shares, value.dtype)))
+        y = matmul(value, _turned(ops.cast(shares, value.dtype)))
         return y * (1 / (1 - self.rate))
 
     def _kept(self, shares: Tensor, seed: Tensor) -> Tensor:
@@ -140,6 +142,7 @@ class _Rule:
 
     def _shares(
         self,
+        product: Callable[[Tensor, Tensor], Tensor],
         query: Tensor,
         key: Tensor,
         predicted_query: Tensor | None = None,
@@ -152,10 +155,10 @@ class _Rule:
         def softmax(scores: Tensor) -> Tensor:
             return ops.softmax(scores if bias is None else scores + bias)
 
-        scores = _scores(query, key)
+        scores = _scores(product, query, key)
         if predicted_query is None:
             return {"shares": softmax(scores)}
-        convolved = _scores(predicted_query, predicted_key)
+        convolved = _scores(product, predicted_query, predicted_key)
         current = softmax(scores) if self.nested else scores
         predicted = ops.gelu(convolved, approximate=False)
         mixed = self.mix * predicted + (1 - self.mix) * current
@@ -169,16 +172,16 @@ class _Rule:
         self, value: Tensor, y: Tensor, dy: Tensor, **arrays: Tensor
     ) -> tuple[Tensor, ...]:
         """Of query, key, value and, where there are, the predicted ones."""
-        made = self._shares(**arrays)
+        made = self._shares(gradient_matmul, **arrays)
         shares = used = made["shares"]
         # Over the keys, Σ dA A is Σ dY Y over the channels.
         total = ops.sum(ops.cast(dy * y, shares.dtype), axis=1)[:, :, None]
         dy = dy * (1 / (1 - self.rate))
-        dshares = _scores(dy, value)
+        dshares = _scores(gradient_matmul, dy, value)
         if "seed" in arrays:
             mask = self._kept(shares, arrays["seed"])
             used, dshares = shares * mask, dshares * mask
-        dvalue = ops.matmul(dy, ops.cast(used, value.dtype))
+        dvalue = gradient_matmul(dy, ops.cast(used, value.dtype))
         dmixed = shares * (dshares - total)
         more: tuple[Tensor, ...] = ()
         if "convolved" in made:
@@ -203,9 +206,11 @@ def _turned(x: Tensor) -> Tensor:
     return ops.transpose(x, (0, 2, 1))
 
 
-def _scores(query: Tensor, key: Tensor) -> Tensor:
+def _scores(
+    product: Callable[[Tensor, Tensor], Tensor], query: Tensor, key: Tensor
+) -> Tensor:
     """Qᵀ K of every map, float32."""
-    return ops.cast(ops.matmul(_turned(query), key), "float32")
+    return ops.cast(product(_turned(query), key), "float32")
 
 
 def _factor_gradients(
@@ -213,7 +218,10 @@ def _factor_gradients(
 ) -> tuple[Tensor, Tensor]:
     """Of both factors of Qᵀ K, from that of the product."""
     gradient = ops.cast(gradient, query.dtype)
-    return ops.matmul(key, _turned(gradient)), ops.matmul(query, gradient)
+    return (
+        gradient_matmul(key, _turned(gradient)),
+        gradient_matmul(query, gradient),
+    )
 
 
 def _gelu_slope(x: Tensor) -> Tensor:

@@ -9,6 +9,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_mmfusion.ops.loops import scan
+from keras_mmfusion.ops.product import gradient_matmul, matmul
 from keras_mmfusion.types import Tensor
 
 
@@ -32,7 +34,7 @@ def lstm(
     if keras.backend.backend() == "torch":
         return _torch_lstm(x, kernel, recurrent_kernel, bias)
     # One product for all steps; only h U has to wait for its turn.
-    inputs = ops.transpose(ops.matmul(x, kernel) + bias, (1, 0, 2))
+    inputs = ops.transpose(matmul(x, kernel) + bias, (1, 0, 2))
     # TensorFlow's custom gradients want a tensor, not the variable itself.
     matrix = ops.reshape(recurrent_kernel, recurrent_kernel.shape)
     return ops.transpose(_outputs(inputs, matrix), (1, 0, 2))
@@ -58,10 +60,10 @@ def _outputs(inputs: Tensor, recurrent_kernel: Tensor) -> Any:
         h = o * ops.tanh(c)
         gates = ops.concatenate([i, f, g, o], axis=-1)
         # Under TensorFlow `scan` wants outputs shaped like the state.
-        return (x_next + ops.matmul(h, recurrent_kernel), c, h), (gates, c, h)
+        return (x_next + matmul(h, recurrent_kernel), c, h), (gates, c, h)
 
     following = ops.roll(inputs, -1, axis=0)
-    _, (gates, c, h) = ops.scan(step, (inputs[0], start, start), following)
+    _, (gates, c, h) = scan(step, (inputs[0], start, start), following)
 
     def gradient(*upstream: Tensor, **named: Tensor) -> tuple[Tensor, Tensor]:
         (dh,) = upstream or named.values()
@@ -107,7 +109,7 @@ def _gradients(
     def step(state: Any, x: Any) -> Any:
         dc, dz = state
         own, c_slope, f, i_slope, f_slope, g_slope, o_slope = ops.unstack(x, 7)
-        dh = own + ops.matmul(dz, backwards)
+        dh = own + gradient_matmul(dz, backwards)
         dc = dc + dh * c_slope
         dz = ops.concatenate(
             [dc * i_slope, dc * f_slope, dc * g_slope, dh * o_slope], axis=-1
@@ -119,10 +121,10 @@ def _gradients(
     # One array: Keras' scan under TensorFlow takes several of known length
     # only.
     arrays = ops.stack((dh, *slopes), axis=1)
-    _, (_, dz) = ops.scan(step, end, arrays, reverse=True)
+    _, (_, dz) = scan(step, end, arrays, reverse=True)
     units, sums = recurrent_kernel.shape
     rows = ops.transpose(ops.reshape(h_before, (-1, units)))
-    return dz, ops.matmul(rows, ops.reshape(dz, (-1, sums)))
+    return dz, gradient_matmul(rows, ops.reshape(dz, (-1, sums)))
 
 
 def _torch_lstm(

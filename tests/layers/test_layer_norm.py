@@ -57,6 +57,21 @@ def test_trains_in_half_precision(policy):
         np.testing.assert_allclose(ours, theirs, rtol=0.05, atol=0.02)
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="JAX has no float64 unless asked"
+)
+def test_float64_stays_float64():
+    layer = pair("float64")[0]
+    x = X.astype("float64")
+    y = numpy_of(layer(x))
+    gamma, beta = (numpy_of(w) for w in layer.weights)
+    n = (x - x.mean(-1, keepdims=True)) / np.sqrt(
+        x.var(-1, keepdims=True) + layer.epsilon
+    )
+    assert y.dtype == "float64"
+    np.testing.assert_allclose(y, n * gamma + beta, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.once("torch")
 def test_no_float32_copy_is_kept():
     import torch

@@ -1,0 +1,47 @@
+"""What a compiled training step of MEA needs for its arrays, under JAX.
+
+    KERAS_BACKEND=jax python -m benchmarks.compiled_memory --cases mosi_8
+
+XLA's own plan: arrays between a step's inputs and outputs. The resident size
+of a process also holds what the allocator has not given back.
+"""
+
+import argparse
+from typing import Any
+from unittest import mock
+
+import jax
+
+from benchmarks.mea import CASES
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=["mosi_8"])
+    for name in parser.parse_args().cases:
+        print(f"{CASES[name].text}: {planned_bytes(name) / 1e6:.0f} MB")
+
+
+def planned_bytes(name: str) -> int:
+    """Of the step that Keras compiles in a first `train_on_batch`."""
+    plans = []
+    jit = jax.jit
+
+    def noting(function: Any, **settings: Any) -> Any:
+        compiled = jit(function, **settings)
+
+        def call(*args: Any) -> Any:
+            plan = compiled.lower(*args).compile().memory_analysis()
+            plans.append(plan.temp_size_in_bytes)
+            return compiled(*args)
+
+        return call
+
+    step = CASES[name].ours(False)
+    with mock.patch.object(jax, "jit", noting):
+        step.train()
+    return max(plans)
+
+
+if __name__ == "__main__":
+    main()

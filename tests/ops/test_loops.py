@@ -1,0 +1,51 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_mmfusion.ops.loops import map_rows, scan
+
+
+def running(state, x):
+    state = state + x["values"]
+    return state, (state * 2, x["counts"])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_scan_is_that_of_keras(dtype, reverse):
+    values = ops.cast(np.arange(12).reshape(4, 3), dtype)
+    sequences = {"values": values, "counts": ops.arange(4)}
+    start = ops.zeros_like(values[0])
+    found = scan(running, start, sequences, reverse)
+    expected = ops.scan(running, start, sequences, reverse=reverse)
+    for x, y in zip(
+        keras.tree.flatten(found), keras.tree.flatten(expected), strict=True
+    ):
+        assert x.dtype == y.dtype
+        assert bool(ops.all(x == y))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_rows_are_mapped_one_by_one(dtype):
+    rows = {"x": ops.cast(np.arange(6).reshape(3, 2), dtype)}
+    y, total = map_rows(lambda row: (row["x"] + 1, ops.sum(row["x"])), rows)
+    assert keras.backend.standardize_dtype(y.dtype) == dtype
+    assert bool(ops.all(y == rows["x"] + 1))
+    assert bool(ops.all(total == ops.sum(rows["x"], axis=1)))
+
+
+@pytest.mark.once(backend="jax")
+def test_a_bfloat16_sequence_is_not_copied_to_float32():
+    import jax
+
+    x = jax.numpy.ones((500, 8, 64), "bfloat16")
+
+    def memory(function):
+        def outputs(x):
+            return function(lambda s, x: (s + x, s * x), x[0], x)[1]
+
+        found = jax.jit(outputs).lower(x).compile().memory_analysis()
+        return found.temp_size_in_bytes
+
+    assert memory(scan) < 0.6 * memory(ops.scan)
