@@ -1,14 +1,16 @@
-"""Keras' dropout, tanh and batch normalisation beside ours, one call.
+"""Keras' dropout, tanh, normalisation and products beside ours, one call.
 
     KERAS_BACKEND=torch OMP_NUM_THREADS=1 python benchmarks/elementwise.py
 
 `UniformDropout` and `tanh` of GRJCA at 12 x 300 x 384, and the masks of
 attention maps that are hashes, of 64 maps of 375 x 500 as `MEA` draws them;
 under PyTorch the normalisation, with its gradient, of 15 frames of 56 x 56 as
-the `ravdess` network does it. Medians of processor time that take turns;
+the `ravdess` network does it; under JAX bfloat16 products, with a float32
+product of the same size beside them. Medians of processor time that take turns;
 compare ratios within one run only.
 """
 
+import functools
 import statistics
 import time
 from collections.abc import Callable
@@ -21,10 +23,12 @@ from keras import ops
 from keras_mmfusion.layers.batch_normalization import BatchNormalization
 from keras_mmfusion.layers.uniform_dropout import UniformDropout
 from keras_mmfusion.ops.map_dropout import kept, map_seeds
+from keras_mmfusion.ops.product import gradient_matmul
 from keras_mmfusion.ops.tanh import tanh
 
 RATE, ROUNDS = 0.6, 15
 SHAPE, MAPS, CLIP = (12, 300, 384), (64, 375, 500), (1, 15, 56, 56, 128)
+PRODUCTS = ((1024, 1024, 1024), (4000, 40, 160), (800, 768, 512))
 
 
 def hashed(x: Any, state: Any) -> Any:
@@ -58,6 +62,26 @@ def jobs() -> dict[str, Callable[[], Any]]:
             ("ours", BatchNormalization()),
         ):
             found[f"clip norm, {name}"] = lambda f=layer: gradient(f, clip)
+    if keras.backend.backend() == "jax":
+        found.update(products())
+    return found
+
+
+def products() -> dict[str, Callable[[], Any]]:
+    """What `ops/product.py` does in training, compiled."""
+    import jax
+
+    found: dict[str, Callable[[], Any]] = {}
+    for m, k, n in PRODUCTS:
+        wide = (ops.ones((m, k)), ops.ones((k, n)))
+        half = tuple(ops.cast(x, "bfloat16") for x in wide)
+        for name, function, factors in (
+            ("float32", ops.matmul, wide),
+            ("bfloat16, Keras", ops.matmul, half),
+            ("bfloat16, ours", gradient_matmul, half),
+        ):
+            job = functools.partial(jax.jit(function), *factors)
+            found[f"{m} x {k} x {n}, {name}"] = job
     return found
 
 
@@ -79,7 +103,7 @@ def main() -> None:
     print(keras.backend.backend())
     for name, values in spent.items():
         # The first two rounds warm up.
-        print(f"  {name:21} {1000 * statistics.median(values[2:]):7.1f} ms")
+        print(f"  {name:35} {1000 * statistics.median(values[2:]):7.1f} ms")
 
 
 if __name__ == "__main__":

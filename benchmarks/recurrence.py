@@ -2,8 +2,8 @@
 
     KERAS_BACKEND=torch OMP_NUM_THREADS=1 python benchmarks/recurrence.py
 
-The text branch of MSAF's CMU-MOSEI network: batch 16, 50 steps, 768 to 128.
-Medians; compare ratios within one run only.
+By default the text branch of MSAF's CMU-MOSEI network: batch 16, 50 steps, 768
+to 128. Medians; compare ratios within one run only.
 """
 
 import argparse
@@ -18,26 +18,28 @@ import numpy as np
 
 import keras_mmfusion as mmf
 
-BATCH, STEPS, FEATURES, UNITS = 16, 50, 768, 128
 
-
-def model_step(layer: keras.layers.Layer) -> Callable[[], Any]:
+def model_step(
+    layer: keras.layers.Layer, batch: int, steps: int, features: int
+) -> Callable[[], Any]:
     model = keras.Sequential(
-        [keras.Input((None, FEATURES)), layer, keras.layers.Dense(1)]
+        [keras.Input((None, features)), layer, keras.layers.Dense(1)]
     )
     model.compile("adam", "mse")
-    x = np.random.default_rng(0).normal(size=(BATCH, STEPS, FEATURES))
-    y = np.zeros((BATCH, 1))
+    x = np.random.default_rng(0).normal(size=(batch, steps, features))
+    y = np.zeros((batch, 1))
     return lambda: model.train_on_batch(x.astype("float32"), y)
 
 
-def torch_step() -> Callable[[], Any]:
+def torch_step(
+    batch: int, steps: int, features: int, units: int
+) -> Callable[[], Any]:
     import torch
 
-    lstm = torch.nn.LSTM(FEATURES, UNITS, batch_first=True)
-    head = torch.nn.Linear(UNITS, 1)
+    lstm = torch.nn.LSTM(features, units, batch_first=True)
+    head = torch.nn.Linear(units, 1)
     optimizer = torch.optim.Adam([*lstm.parameters(), *head.parameters()])
-    x = torch.randn(BATCH, STEPS, FEATURES)
+    x = torch.randn(batch, steps, features)
 
     def step() -> None:
         optimizer.zero_grad()
@@ -61,19 +63,30 @@ def milliseconds(step: Callable[[], Any], repeats: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=30)
-    repeats = parser.parse_args().repeats
+    parser.add_argument(
+        "--sizes",
+        nargs=4,
+        type=int,
+        default=(16, 50, 768, 128),
+        metavar=("BATCH", "STEPS", "FEATURES", "UNITS"),
+    )
+    parser.add_argument("--policy", default="float32", help="ours and Keras'")
+    arguments = parser.parse_args()
+    keras.mixed_precision.set_dtype_policy(arguments.policy)
+    *shape, units = arguments.sizes
     backend = keras.backend.backend()
     steps = {
-        "keras_mmfusion": model_step(mmf.layers.LSTM(UNITS)),
-        "keras": model_step(keras.layers.LSTM(UNITS)),
+        "keras_mmfusion": model_step(mmf.layers.LSTM(units), *shape),
+        "keras": model_step(keras.layers.LSTM(units), *shape),
     }
     if backend == "torch":
         import torch
 
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-        steps["torch.nn"] = torch_step()
+        steps["torch.nn"] = torch_step(*shape, units)
     for name, step in steps.items():
-        print(f"{backend:10} {name:15} {milliseconds(step, repeats):8.1f} ms")
+        spent = milliseconds(step, arguments.repeats)
+        print(f"{backend:10} {name:15} {spent:8.1f} ms")
 
 
 if __name__ == "__main__":

@@ -22,16 +22,17 @@ def scan(
     if keras.backend.backend() != "jax":
         return ops.scan(step, state, sequences, reverse=reverse)
     half_sequences = _half(sequences)
-    half_outputs: list[Any] = []
+    half_outputs: Any = None
 
     def step_of_bits(state: Any, x: Any) -> Any:
+        nonlocal half_outputs
         state, y = step(state, _view(x, half_sequences, "bfloat16"))
-        half_outputs[:] = [_half(y)]
-        return state, _view(y, half_outputs[0], "uint16")
+        half_outputs = _half(y)
+        return state, _view(y, half_outputs, "uint16")
 
     bits = _view(sequences, half_sequences, "uint16")
     state, outputs = ops.scan(step_of_bits, state, bits, reverse=reverse)
-    return state, _view(outputs, half_outputs[0], "bfloat16")
+    return state, _view(outputs, half_outputs, "bfloat16")
 
 
 def map_rows(function: Callable[[Any], Any], rows: Any) -> Any:

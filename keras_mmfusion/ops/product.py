@@ -2,7 +2,7 @@
 
 Of a bfloat16 product XLA on a CPU makes a float32 one, whose factors and
 result stay in memory as float32. Asked for a float32 result it multiplies
-bfloat16 itself, in half the time (`benchmarks/half_products.py`).
+bfloat16 itself, in half the time (`benchmarks/elementwise.py`).
 """
 
 import math
@@ -76,7 +76,6 @@ def _einsum(subscripts: str, a: Tensor, b: Tensor) -> Tensor:
 if keras.backend.backend() == "jax":
     import jax
     import jax.numpy as jnp
-    from jax.experimental.layout import Layout, with_layout_constraint
 
     # Releases before were not tried.
     MULTIPLIES_HALVES = jax.__version_info__ >= (0, 10)
@@ -87,6 +86,8 @@ if keras.backend.backend() == "jax":
         return jnp.matmul(a, b)
 
     def _in_training(a: jax.Array, b: jax.Array) -> jax.Array:
+        from jax.experimental.layout import Layout, with_layout_constraint
+
         # XLA finds out too late that it cannot multiply matrices in another
         # order: `DotThunk` fails when it runs (tests/ops/test_product.py).
         row_by_row = Layout((0, 1, 2))

@@ -72,6 +72,18 @@ def test_float64_stays_float64():
     np.testing.assert_allclose(y, n * gamma + beta, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.once("jax")
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_the_input_alone_is_kept(policy):
+    import jax
+
+    layer = pair(policy)[0]
+    x = jax.numpy.asarray(X, layer.compute_dtype)
+    _, gradient = jax.vjp(layer, x)
+    kept = [t for t in jax.tree.leaves(gradient) if t.size >= x.size]
+    assert [t.dtype for t in kept] == [x.dtype]
+
+
 @pytest.mark.once("torch")
 def test_no_float32_copy_is_kept():
     import torch

@@ -14,7 +14,6 @@ FORMS = (
     "btc,bte->bce",
     "ybhct,yxho->boxhct",
     "bsc,scr->bsr",
-    # Orders that XLA would keep, and could not multiply.
     "cm,cnq->qmn",
     "bmc,cqnb->nbqm",
 )
@@ -68,6 +67,23 @@ def test_matmul_of_matrices_and_of_rows_of_them():
             y = matmul(ops.cast(a, dtype), ops.cast(b, dtype))
             y = ops.cast(y, "float32")
             assert relative_error(y, a @ b) < rounding
+
+
+@pytest.mark.once(backend="jax")
+def test_an_order_that_xla_would_keep_and_could_not_multiply():
+    import jax
+
+    a = jax.numpy.zeros((16, 17), "bfloat16")
+    b = jax.numpy.ones((17, 1, 16), "bfloat16")
+
+    def loss(a, b):
+        y = einsum("cm,cnq->qmn", ops.tanh(ops.transpose(a)), b)
+        return ops.sum(ops.cast(y, "float32"))
+
+    # Without layouts this fails when it runs: BF16 x BF16 = F32.
+    da, db = jax.jit(jax.grad(loss, argnums=(0, 1)))(a, b)
+    assert bool(ops.all(da == 16))
+    assert bool(ops.all(db == 0))
 
 
 @pytest.mark.once(backend="jax")
