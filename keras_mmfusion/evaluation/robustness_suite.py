@@ -13,7 +13,11 @@ from keras_mmfusion.data import Split
 from keras_mmfusion.data.batches import Transform
 from keras_mmfusion.evaluation.corrupter import Corrupter
 from keras_mmfusion.evaluation.files import json_object, number
-from keras_mmfusion.evaluation.scoring import Array, Metric
+from keras_mmfusion.evaluation.scoring import (
+    Array,
+    Metric,
+    mean_absolute_error,
+)
 from keras_mmfusion.evaluation.training import (
     input_modalities,
     predictions,
@@ -183,8 +187,9 @@ def robustness(
         severities: Which corruptions at which severities, such as
             `{"noise": (0.5, 1.0)}`; default `SEVERITIES`. 0 is added.
         metric: Name of a function in `metrics`, or a function (y, p) ->
-            float. Default: accuracy if labels are whole numbers and the
-            model has several outputs, else the mean absolute error.
+            float. Default: accuracy if labels are whole numbers, (N,) or
+            (N, 1), or one-hot rows and the model has several outputs, else
+            the mean absolute error over samples and columns.
         repeats: Draws of each random corruption.
         seed: Seed of the first draw.
         batch_size: Samples in a batch.
@@ -198,8 +203,9 @@ def robustness(
         A `Robustness`; `plotting.robustness.plot_robustness` draws it.
 
     Raises:
-        ValueError: For an unknown corruption, modality or metric, or a
-            severity out of range.
+        ValueError: For an unknown corruption, modality or metric, a
+            severity out of range, or if no metric was given and none suits
+            the labels and predictions.
 
     Example:
 
@@ -299,14 +305,44 @@ def _checked(
     return checked
 
 
+def _default_metric(labels: Array, guess: Array) -> str:
+    several = guess.ndim == 2 and guess.shape[1] > 1
+    if several and labels.size == len(labels) and (labels % 1 == 0).all():
+        return "accuracy"
+    if (
+        several
+        and labels.shape == guess.shape
+        and np.isin(labels, (0, 1)).all()
+    ):
+        if (labels.sum(axis=1) == 1).all():
+            return "accuracy"
+        # Heads of yes or no: the error of logits would say nothing.
+        raise ValueError(_no_metric("default", labels, guess))
+    if labels.shape == guess.shape or labels.size == guess.size == len(labels):
+        return "mae"
+    raise ValueError(_no_metric("default", labels, guess))
+
+
+def _no_metric(name: str, labels: Array, guess: Array) -> str:
+    return (
+        f"There is no {name} metric for labels of shape {labels.shape} and "
+        f"predictions of shape {guess.shape}. Expected class numbers (N,) or "
+        "one-hot rows and predictions (N, classes), or real numbers of the "
+        "predictions' shape. For others pass `metric`, a function (y, p) -> "
+        "float of these two arrays."
+    )
+
+
 def _metric(
     metric: str | Metric | None, labels: Array, guess: Array
 ) -> tuple[str, Metric]:
     """Name of the score, and the score without warnings."""
     if metric is None:
-        several = guess.ndim == 2 and guess.shape[1] > 1
-        whole = labels.dtype.kind in "iub" and labels.ndim == 1
-        metric = "accuracy" if several and whole else "mae"
+        metric = _default_metric(labels, guess)
+    if metric == "mae" and max(labels.size, guess.size) > len(labels):
+        if labels.shape != guess.shape:
+            raise ValueError(_no_metric("mae", labels, guess))
+        return metric, mean_absolute_error
     if isinstance(metric, str):
         found = getattr(metrics, metric, None)
         if found is None or additive_form(found) is None:

@@ -149,6 +149,58 @@ def test_regression_is_scored_by_its_error(capsys):
 
 
 @pytest.mark.once
+@pytest.mark.parametrize(
+    ("labels", "outputs", "metric", "clean"),
+    [
+        (np.arange(30)[:, None] % 3, 3, "accuracy", 1 / 3),
+        (np.arange(30.0) % 3, 3, "accuracy", 1 / 3),
+        (np.eye(3, dtype=int)[np.arange(30) % 3], 3, "accuracy", 1 / 3),
+        (np.tile([[0.5, -2.5]], (30, 1)), 2, "mae", 1.5),
+        (np.tile([[4, -2]], (30, 1)), 2, "mae", 3),
+        (np.full((30, 1), 0.5), 1, "mae", 0.5),
+    ],
+    ids=["numbers (N, 1)", "real", "rows", "columns", "whole columns", "one"],
+)
+def test_the_default_metric_suits_labels_of_any_shape(
+    labels, outputs, metric, clean
+):
+    found = robustness(*zeros(labels, outputs), {"noise": [1.0]}, verbose=0)
+    assert found.metric == metric
+    assert found.clean == pytest.approx(clean)
+    named = robustness(
+        *zeros(labels, outputs), {"noise": [1.0]}, metric=metric, verbose=0
+    )
+    assert named == found
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("labels", "outputs", "metric"),
+    [
+        (np.tile([[1, 1, 0], [0, 0, 0]], (15, 1)), 3, None),
+        (np.full(30, 0.5), 2, None),
+        (np.full(30, 0.5), 2, "mae"),
+        (np.full((30, 3), 0.5), 1, None),
+        (np.full((30, 3), 0.5), 1, "mae"),
+    ],
+    ids=["heads", "wide outputs", "their mae", "wide labels", "their mae too"],
+)
+def test_where_no_metric_suits_an_error_says_what_to_pass(
+    labels, outputs, metric
+):
+    with pytest.raises(ValueError, match="pass `metric`, a function"):
+        robustness(*zeros(labels, outputs), metric=metric, verbose=0)
+
+
+def zeros(labels, outputs):
+    """A model that answers 0, and data with these labels."""
+    inputs = keras.Input((4,), name="image")
+    layer = keras.layers.Dense(outputs, kernel_initializer="zeros")
+    model = keras.Model({"image": inputs}, layer(inputs))
+    return model, Split({"image": np.ones((len(labels), 4))}, labels)
+
+
+@pytest.mark.once
 def test_noise_is_measured_in_deviations_of_real_steps():
     """Constant features get none; padding does not count."""
     from keras_mmfusion.evaluation.corrupter import Corrupter
