@@ -1,5 +1,6 @@
 """Data sets: the splits of one set of multimodal samples."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -96,6 +97,7 @@ class MultimodalDataset:
                 )
             if len(split):
                 self._check_labels(name, split.labels)
+        self._check_first_class()
         if len({split.per_step for split in self.splits.values()}) > 1:
             raise ValueError(
                 "All splits must have a label per sample, or all at every "
@@ -118,6 +120,21 @@ class MultimodalDataset:
                 check_labels(labels, num_outputs=len(self.class_names))
         except ValueError as error:
             raise ValueError(f"In split {name!r}: {error}") from error
+
+    def _check_first_class(self) -> None:
+        """Classes numbered from 1 would give a model a class too many."""
+        if self.task != "classification" or self.class_names is not None:
+            return
+        found = [s.labels.min() for s in self.splits.values() if len(s)]
+        if found and min(found) > 0:
+            warnings.warn(
+                f"No split of {self.name!r} has a sample of class 0: the "
+                f"lowest label is {int(min(found))}. Classes are numbered "
+                "from 0, so models get an output for it all the same. "
+                "Subtract the lowest label, or give `class_names` if class 0 "
+                "exists.",
+                stacklevel=4,
+            )
 
     def _check_step_labels(self, labels: NDArray[np.generic]) -> None:
         if self.task != "regression":

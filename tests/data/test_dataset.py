@@ -250,6 +250,19 @@ def test_bad_datasets(case):
         dataset(**arguments)
 
 
+def test_classes_numbered_from_one_are_not_taken_in_silence():
+    parts = {"train": split(labels=[1, 2, 1, 2]), "test": split(2, [1, 2])}
+    with pytest.warns(UserWarning, match="class 0: the lowest label is 1"):
+        dataset(**parts)
+
+
+def test_a_class_0_in_any_split_or_by_name_is_enough(recwarn):
+    parts = {"train": split(labels=[1, 2, 1, 2]), "test": split(2, [0, 2])}
+    dataset(**parts)
+    dataset(**parts | {"test": None, "class_names": ["a", "b", "c"]})
+    assert not recwarn
+
+
 def test_images_are_kept_as_they_are():
     part = Split({"image": Vectors(np.ones((2, 8, 8, 1)))}, [0, 1])
     inputs, _ = part.arrays()
