@@ -5,11 +5,13 @@ copies the whole sequence for that, once before the loop or even once a step.
 Sequences of integers with the same bits are not copied.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 from keras import ops
+
+from keras_mmfusion.types import Tensor
 
 
 def scan(
@@ -35,12 +37,36 @@ def scan(
     return state, _view(outputs, half_outputs, "bfloat16")
 
 
-def map_rows(function: Callable[[Any], Any], rows: Any) -> Any:
-    """`ops.map`."""
+def map_rows(function: Callable[[Any], Any], rows: Mapping[str, Tensor]) -> Any:
+    """`ops.map`, with room for the results once the last of `rows` is there."""
     if keras.backend.backend() != "jax":
         return ops.map(function, rows)
-    _, outputs = scan(lambda state, x: (state, function(x)), (), rows)
-    return outputs
+    half_rows = _half(rows)
+    bits = _view(rows, half_rows, "uint16")
+
+    def row(i: Any) -> Any:
+        x = keras.tree.map_structure(lambda x: x[i], bits)
+        return function(_view(x, half_rows, "bfloat16"))
+
+    results = jax.eval_shape(row, 0)
+    half_results = _half(results)
+    # JAX begins with zeros. XLA makes them when the training step begins, so
+    # those of a gradient's loop would be in memory until it runs.
+    *_, last = rows.values()
+    filling = ops.ravel(last)[0]
+    count = last.shape[0]
+
+    def room(y: Any, half: bool) -> Any:
+        dtype = "uint16" if half else y.dtype
+        return ops.full((count, *y.shape), ops.cast(filling, dtype), dtype)
+
+    def write(i: Any, found: Any) -> Any:
+        y = _view(row(i), half_results, "uint16")
+        return keras.tree.map_structure(lambda f, y: f.at[i].set(y), found, y)
+
+    start = keras.tree.map_structure(room, results, half_results)
+    found = jax.lax.fori_loop(0, count, write, start)
+    return _view(found, half_results, "bfloat16")
 
 
 def _half(tensors: Any) -> Any:
@@ -55,3 +81,7 @@ def _view(tensors: Any, half: Any, dtype: str) -> Any:
     return keras.tree.map_structure(
         lambda x, half: ops.view(x, dtype) if half else x, tensors, half
     )
+
+
+if keras.backend.backend() == "jax":
+    import jax

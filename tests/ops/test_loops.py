@@ -49,3 +49,14 @@ def test_a_bfloat16_sequence_is_not_copied_to_float32():
         return found.temp_size_in_bytes
 
     assert memory(scan) < 0.6 * memory(ops.scan)
+
+
+def test_what_room_is_filled_with_is_gone():
+    """Under JAX it is filled with a value of the rows."""
+    x = np.array([[np.nan, 1.0], [2.0, np.nan], [np.inf, 3.0]], "float32")
+    y, found = map_rows(
+        lambda row: (ops.nan_to_num(row["x"]), ops.isfinite(row["x"])),
+        {"first": ops.zeros((3, 1)), "x": ops.convert_to_tensor(x)},
+    )
+    np.testing.assert_allclose(ops.convert_to_numpy(y), np.nan_to_num(x))
+    np.testing.assert_array_equal(ops.convert_to_numpy(found), np.isfinite(x))
