@@ -1,6 +1,7 @@
 """Checks at the data boundary, with errors that say what to do."""
 
 import difflib
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -226,6 +227,18 @@ def _check_batch_sizes(given: Mapping[str, int | None]) -> None:
     if 0 in known.values():
         raise ValueError(
             "The batch must hold at least one sample. Received: 0 samples."
+        )
+
+
+def warn_without_class_0(what: str, lowest: float) -> None:
+    """Classes numbered from 1 would give a model an output too many."""
+    if lowest > 0:
+        warnings.warn(
+            f"{what} has no sample of class 0: the lowest label is "
+            f"{int(lowest)}. Classes are numbered from 0, so models get an "
+            "output for it all the same. Subtract the lowest label, or give "
+            "`class_names` if class 0 exists.",
+            stacklevel=2,
         )
 
 

@@ -1,13 +1,12 @@
 """Data sets: the splits of one set of multimodal samples."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from keras_mmfusion.data.checks import check_labels
+from keras_mmfusion.data.checks import check_labels, warn_without_class_0
 from keras_mmfusion.data.describe import describe, figure
 from keras_mmfusion.data.leaks import Leak, find_leaks
 from keras_mmfusion.data.padding import ItemShape
@@ -122,19 +121,10 @@ class MultimodalDataset:
             raise ValueError(f"In split {name!r}: {error}") from error
 
     def _check_first_class(self) -> None:
-        """Classes numbered from 1 would give a model a class too many."""
-        if self.task != "classification" or self.class_names is not None:
-            return
         found = [s.labels.min() for s in self.splits.values() if len(s)]
-        if found and min(found) > 0:
-            warnings.warn(
-                f"No split of {self.name!r} has a sample of class 0: the "
-                f"lowest label is {int(min(found))}. Classes are numbered "
-                "from 0, so models get an output for it all the same. "
-                "Subtract the lowest label, or give `class_names` if class 0 "
-                "exists.",
-                stacklevel=4,
-            )
+        named = self.class_names is not None
+        if found and self.task == "classification" and not named:
+            warn_without_class_0(repr(self.name), min(found))
 
     def _check_step_labels(self, labels: NDArray[np.generic]) -> None:
         if self.task != "regression":

@@ -100,6 +100,7 @@ def recomputed_attention(
     @ops.custom_gradient
     def outputs(*factors: Tensor) -> Any:
         names = ("query", "key", "value", "predicted_query", "predicted_key")
+        # What is made last comes last, here and in the gradient (`map_rows`).
         arrays = {**fixed, **dict(zip(names, factors, strict=False))}
         y = in_chunks(rule.outputs, arrays, size)
         # Under PyTorch a graph that holds its own output is never freed.

@@ -51,6 +51,22 @@ def test_a_bfloat16_sequence_is_not_copied_to_float32():
     assert memory(scan) < 0.6 * memory(ops.scan)
 
 
+@pytest.mark.once(backend="jax")
+def test_room_for_a_later_loop_is_not_made_earlier():
+    import jax
+
+    def wide(row):
+        return ops.ones((1000, 100)) * row["x"]
+
+    def two(x):
+        first = ops.sum(map_rows(wide, {"x": x}))
+        return ops.sum(map_rows(wide, {"x": x + first}))
+
+    x = jax.numpy.ones((20, 1))
+    found = jax.jit(two).lower(x).compile().memory_analysis()
+    assert found.temp_size_in_bytes < 1.5 * 4 * 20 * 1000 * 100
+
+
 def test_what_room_is_filled_with_is_gone():
     """Under JAX it is filled with a value of the rows."""
     x = np.array([[np.nan, 1.0], [2.0, np.nan], [np.inf, 3.0]], "float32")

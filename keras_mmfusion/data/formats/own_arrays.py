@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from keras_mmfusion.data.checks import warn_without_class_0
 from keras_mmfusion.data.columns import Padded, Vectors
 from keras_mmfusion.data.dataset import TASKS, MultimodalDataset, Task
 from keras_mmfusion.data.formats._build import (
@@ -217,6 +218,7 @@ def _numbers(path: Path, classes: NDArray[Any]) -> list[str]:
             "they are classes, number them 0, 1, 2, ... or load with "
             "class_names=[...]. An .npz may hold both as arrays."
         )
+    warn_without_class_0(str(path), classes.min())
     return [str(number) for number in range(int(largest) + 1)]
 
 

@@ -38,6 +38,13 @@ def test_npz_is_recognised_and_read(tmp_path):
     assert dataset.train.lengths()["audio"].tolist() == [2, 5]
 
 
+def test_classes_numbered_from_one_are_said(tmp_path):
+    stored = arrays()
+    np.savez(tmp_path / "one.npz", **stored | {"labels": stored["labels"] + 1})
+    with pytest.warns(UserWarning, match="one.npz has no sample of class 0"):
+        load(tmp_path / "one.npz")
+
+
 def test_csv_is_recognised_and_read(tmp_path):
     (tmp_path / "mine.csv").write_text(CSV)
     dataset = load(tmp_path / "mine.csv")
