@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from keras_mmfusion.data import Split
 from keras_mmfusion.evaluation.directions import lower_is_better
 from keras_mmfusion.evaluation.result import Result
@@ -63,9 +65,14 @@ def comparison_in_words(result: Result, mode: str = "auto") -> str:
     """
     first = result.first.name
     sign = -1 if lower_is_better(result.main, mode) else 1
-    groups: dict[str, list[str]] = {"beats": [], "loses to": [], "ties": []}
+    groups: dict[str, list[str]] = {
+        kind: [] for kind in ("beats", "loses to", "ties", "unknown")
+    }
     for name, other, test in result.paired:
         if other != first:
+            continue
+        if np.isnan(test.difference):
+            groups["unknown"].append(name)
             continue
         low, high = sorted((sign * test.low, sign * test.high))
         kind = "beats" if high < 0 else "loses to" if low > 0 else "ties"
@@ -77,6 +84,7 @@ def comparison_in_words(result: Result, mode: str = "auto") -> str:
         "beats": f"{first} beats",
         "loses to": f"{first} is beaten by",
         "ties": f"No difference was found between {first} and",
+        "unknown": f"Undefined, as predictions are not finite: {first} and",
     }
     parts = [f"{says[k]} {', '.join(v)}." for k, v in groups.items() if v]
     if not parts:

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_mmfusion.evaluation import html_parts as h
 from keras_mmfusion.evaluation.result_text import unit
+from keras_mmfusion.evaluation.undefined import all_finite
 from keras_mmfusion.metrics import confusion_matrix
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _summary(result: "Result") -> str:
         f"{'seed' if seeds == 1 else 'seeds'}."
     )
     others = [
-        f"{name} {model.scores[main].mean:.3f}"
+        f"{name} {_number(model.scores[main].mean)}"
         for name, model in result.models.items()
         if name != first.name
     ]
@@ -240,11 +241,16 @@ def _prediction_figures(result: "Result") -> Figures:
     from keras_mmfusion.plotting.confusion import plot_confusion, plot_scatter
 
     for name, model in [*result.models.items()][:_DRAWN_MODELS]:
-        p = model.predictions
+        # Seeds that failed have no classes and no values to draw.
+        whole = [all_finite(one) for one in model.predictions]
+        p = model.predictions[whole]
+        if not len(p):
+            continue
+        seeds = "all seeds" if all(whole) else f"{len(p)} finite seeds"
         if result.task == "classification" and p.ndim == 3 and p.shape[2] > 1:
             counts = sum(confusion_matrix(result.labels, one) for one in p)
             names = result.dataset["class_names"]
-            title = f"{name}: confusion, all seeds together"
+            title = f"{name}: confusion, {seeds} together"
             yield title, plot_confusion(counts, names)
         elif result.task == "regression":
             mean = p.mean(axis=0).reshape(len(result.labels), -1)

@@ -137,6 +137,10 @@ def _predictions(result: "Result", chosen: "ModelResult") -> dict[str, Any]:
     p = chosen.predictions
     classes = result.task == "classification" and p.ndim == 3
     compact: Array = p.argmax(axis=2) if classes and p.shape[2] > 1 else p
+    finite = np.isfinite(p).reshape(*p.shape[:2], -1).all(axis=2)
+    if compact is not p and not finite.all():
+        # The greatest of scores that are NaN is no class.
+        compact = np.where(finite, compact, np.nan)
     if compact.dtype.kind == "f":
         compact = np.round(compact.astype(np.float64), _DIGITS)
     return {

@@ -9,6 +9,7 @@ from keras_mmfusion.evaluation.clusters import clusters
 from keras_mmfusion.evaluation.fingerprint import describe_split
 from keras_mmfusion.evaluation.result import ModelResult, Result, SeedRun
 from keras_mmfusion.evaluation.scoring import Array, floor_scores, is_worse
+from keras_mmfusion.evaluation.undefined import all_finite, failed_seeds
 
 if TYPE_CHECKING:
     from keras_mmfusion.evaluation.study import Study
@@ -121,7 +122,11 @@ def _warnings(
         )
     for name, model in models.items():
         notes += _late(study, model)
-        notes += study.scoring.warnings(name, test.labels, model.predictions[0])
+        seeds = [run.seed for run in model.runs]
+        notes += failed_seeds(name, seeds, model.predictions)
+        whole = [p for p in model.predictions if all_finite(p)]
+        for p in whole[:1]:
+            notes += study.scoring.warnings(name, test.labels, p)
         for floor, values in floors.items():
             bad = [
                 metric

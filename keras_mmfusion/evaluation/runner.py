@@ -74,6 +74,11 @@ def run(
     stopped, with the result that it would have had: finished seeds are kept,
     an unfinished one begins anew. A finished run is read, not repeated.
 
+    An epoch whose loss on validation is not finite is never kept; without
+    another the run ends before the seal. Where predictions on the test split
+    are not finite, the scores of that seed are NaN, and so are the means of
+    its model; a warning of the result says so.
+
     Args:
         build: `build(seed) -> compiled model` with dict inputs; or a dict
             from name to such a function, all of which are tested and

@@ -1,5 +1,6 @@
 """Metrics of a run: values, spread over seeds, intervals, floors, tests."""
 
+import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keras_mmfusion.evaluation.clusters import clusters
+from keras_mmfusion.evaluation.combined_metrics import (
+    MeanOfColumns,
+    OfColumn,
+    OverSeeds,
+)
 from keras_mmfusion.evaluation.directions import lower_is_better
 from keras_mmfusion.evaluation.files import number
+from keras_mmfusion.evaluation.undefined import or_undefined, value_or_nan
 from keras_mmfusion.metrics import (
     PROTOCOLS,
     PairedResult,
@@ -25,7 +32,7 @@ from keras_mmfusion.metrics import (
     pearson,
     report,
 )
-from keras_mmfusion.metrics.additive import Additive, additive_form
+from keras_mmfusion.metrics.arrays import check_finite
 from keras_mmfusion.metrics.protocols import protocol_metrics
 
 Array = NDArray[Any]
@@ -57,6 +64,8 @@ class Score:
 
     def __str__(self) -> str:
         """As `0.871 ± 0.012 [0.803, 0.927]`."""
+        if not np.isfinite(self.mean):
+            return "undefined"
         text = f"{self.mean:.3f}"
         if np.isfinite(self.std):
             text += f" ± {self.std:.3f}"
@@ -79,84 +88,6 @@ class Score:
         return cls(number(data["mean"]), number(data["std"]), values, low, high)
 
 
-class OfColumn:
-    """A metric of one column of labels and predictions (N, K)."""
-
-    def __init__(self, metric: Metric, column: int) -> None:
-        self.metric = metric
-        self.column = column
-
-    def __call__(self, y: Array, p: Array) -> float:
-        return self.metric(y[:, self.column], p[:, self.column])
-
-    @property
-    def additive(self) -> Additive | None:
-        form = additive_form(self.metric)
-        if form is None:
-            return None
-        k, statistics = self.column, form.statistics
-        return Additive(lambda y, p: statistics(y[:, k], p[:, k]), form.finish)
-
-
-class MeanOfColumns:
-    """Mean of a metric over the columns of labels and predictions (N, K)."""
-
-    def __init__(self, metric: Metric, width: int) -> None:
-        self.columns = [OfColumn(metric, k) for k in range(width)]
-
-    def __call__(self, y: Array, p: Array) -> float:
-        return float(np.mean([metric(y, p) for metric in self.columns]))
-
-    @property
-    def additive(self) -> Additive | None:
-        found = [metric.additive for metric in self.columns]
-        forms = [form for form in found if form is not None]
-        if len(forms) < len(found):
-            return None
-
-        def statistics(y: Array, p: Array) -> Array:
-            return np.concatenate([f.statistics(y, p) for f in forms], axis=1)
-
-        def finish(sums: Array) -> Array:
-            parts = np.split(sums, len(forms), axis=-1)
-            return np.mean([forms[0].finish(part) for part in parts], axis=0)
-
-        return Additive(statistics, finish)
-
-
-class OverSeeds:
-    """Mean of a metric over seeds; predictions are (N, S, ...)."""
-
-    def __init__(self, metric: Metric) -> None:
-        self.metric = metric
-
-    def __call__(self, y: Array, p: Array) -> float:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UndefinedMetricWarning)
-            values = [self.metric(y, p[:, s]) for s in range(p.shape[1])]
-        return float(np.mean(values))
-
-    @property
-    def additive(self) -> Additive | None:
-        form = additive_form(self.metric)
-        if form is None:
-            return None
-        inner = form
-        # How many seeds there are is known when the statistics are made.
-        seeds: list[int] = []
-
-        def statistics(y: Array, p: Array) -> Array:
-            seeds[:] = [p.shape[1]]
-            parts = [inner.statistics(y, p[:, s]) for s in range(p.shape[1])]
-            return np.concatenate(parts, axis=1)
-
-        def finish(sums: Array) -> Array:
-            parts = np.split(sums, seeds[0], axis=-1)
-            return np.mean([inner.finish(part) for part in parts], axis=0)
-
-        return Additive(statistics, finish)
-
-
 @dataclass(frozen=True)
 class Scoring:
     """The metrics of a run, fixed before the test split is opened.
@@ -172,10 +103,13 @@ class Scoring:
     main: str
 
     def evaluate(self, y: Array, p: Array) -> dict[str, float]:
-        """Value of every metric; NaN where one is undefined."""
+        """Value of every metric; NaN where one is undefined.
+
+        It is, where a metric refuses predictions that are not finite.
+        """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UndefinedMetricWarning)
-            return {k: float(m(y, p)) for k, m in self.metrics.items()}
+            return {k: value_or_nan(m, y, p) for k, m in self.metrics.items()}
 
     def score(
         self, y: Array, p: Array, groups: Array | None
@@ -191,18 +125,10 @@ class Scoring:
         stacked = np.moveaxis(p, 0, 1)
         scores = {}
         for name, metric in self.metrics.items():
-            interval = bootstrap_interval(
-                OverSeeds(metric),
-                y,
-                stacked,
-                resamples=RESAMPLES,
-                level=LEVEL,
-                groups=clusters(groups),
-            )
+            ends = functools.partial(_ends, metric, y, stacked, groups)
+            low, high = or_undefined(ends, (np.nan, np.nan), p)
             found = by_seed[name]
-            scores[name] = Score(
-                found.mean, found.std, found.values, interval.low, interval.high
-            )
+            scores[name] = Score(found.mean, found.std, found.values, low, high)
         return scores
 
     def compare(
@@ -212,7 +138,7 @@ class Scoring:
 
         Accuracy and MAE: each sample's score is averaged over seeds, then
         `paired_test`. Other metrics: `paired_bootstrap` of the mean over
-        seeds.
+        seeds. All is NaN if a metric refuses predictions that are not finite.
 
         Args:
             y: Labels.
@@ -220,22 +146,10 @@ class Scoring:
             p_b: Predictions of model b (S', N, ...).
             groups: Name of each sample's cluster (N,), or None.
         """
-        metric = self.metrics[self.main]
-        per_sample = _PER_SAMPLE.get(metric)
-        if per_sample is not None:
-            a, b = (
-                np.mean([per_sample(y, p) for p in many], axis=0)
-                for many in (p_a, p_b)
-            )
-            return paired_test(a, b, groups=clusters(groups))
-        return paired_bootstrap(
-            OverSeeds(metric),
-            y,
-            np.moveaxis(p_a, 0, 1),
-            np.moveaxis(p_b, 0, 1),
-            resamples=RESAMPLES,
-            groups=clusters(groups),
+        test = functools.partial(
+            _paired, self.metrics[self.main], y, p_a, p_b, groups
         )
+        return or_undefined(test, _no_test(y), p_a, p_b)
 
     def warnings(self, name: str, y: Array, p: Array) -> list[str]:
         """What `metrics.report` says against a published protocol here."""
@@ -243,6 +157,46 @@ class Scoring:
             return []
         notes = report(y, p, self.protocol, bootstrap=0).warnings
         return [f"{name}: {note}" for note in notes]
+
+
+def _ends(
+    metric: Metric, y: Array, p: Array, groups: Array | None
+) -> tuple[float, float]:
+    """Ends of the interval of the mean over seeds; predictions (N, S, ...)."""
+    found = bootstrap_interval(
+        OverSeeds(metric),
+        y,
+        p,
+        resamples=RESAMPLES,
+        level=LEVEL,
+        groups=clusters(groups),
+    )
+    return found.low, found.high
+
+
+def _paired(
+    metric: Metric, y: Array, p_a: Array, p_b: Array, groups: Array | None
+) -> PairedResult:
+    per_sample = _PER_SAMPLE.get(metric)
+    if per_sample is not None:
+        a, b = (
+            np.mean([per_sample(y, p) for p in many], axis=0)
+            for many in (p_a, p_b)
+        )
+        return paired_test(a, b, groups=clusters(groups))
+    return paired_bootstrap(
+        OverSeeds(metric),
+        y,
+        np.moveaxis(p_a, 0, 1),
+        np.moveaxis(p_b, 0, 1),
+        resamples=RESAMPLES,
+        groups=clusters(groups),
+    )
+
+
+def _no_test(y: Array) -> PairedResult:
+    nothing = (np.nan,) * 4
+    return PairedResult("undefined, for lack of numbers", *nothing, len(y))
 
 
 def choose_metrics(
@@ -382,10 +336,12 @@ def _constants(
 
 
 def _hits(y: Array, p: Array) -> Array:
+    check_finite(p, "p")
     return np.asarray(p.argmax(axis=1) == np.ravel(y), np.float64)
 
 
 def _absolute_errors(y: Array, p: Array) -> Array:
+    check_finite(p, "p")
     gap = p.reshape(len(p), -1) - y.reshape(len(y), -1)
     return np.abs(gap).astype(np.float64).mean(axis=1)
 

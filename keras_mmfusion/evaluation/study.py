@@ -1,6 +1,7 @@
 """A run before it trains: all choices checked, and written down."""
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from keras_mmfusion.evaluation.training import (
     input_modalities,
     restricted,
 )
+from keras_mmfusion.metrics import UndefinedMetricWarning
 
 Builds = Build | Mapping[str, Build | Mapping[str, Build]]
 PLAN = "plan.json"
@@ -289,7 +291,10 @@ def _check_compiled(model: Any, label: str) -> None:
 
 def _try_metrics(scoring: Scoring, valid: Split, p: Array, name: str) -> None:
     try:
-        scoring.evaluate(valid.labels[: len(p)], p)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UndefinedMetricWarning)
+            for metric in scoring.metrics.values():
+                metric(valid.labels[: len(p)], p)
     except ValueError as error:
         raise ValueError(
             f"The metrics {list(scoring.metrics)} do not fit the predictions "

@@ -161,7 +161,9 @@ class BestEpoch(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
         value = float(logs[self.select])
-        better = self._is_better(value)
+        # Of an accuracy alone one would not see that predictions are NaN.
+        loss = float(logs.get("val_loss", 0.0))
+        better = bool(np.isfinite(loss)) and self._is_better(value)
         if better:
             self.epoch, self.value = epoch + 1, value
             self.weights = self.model.get_weights()
@@ -199,8 +201,8 @@ def train_once(
     split is not among the arguments, so nothing here can look at it.
 
     Raises:
-        ValueError: If the model does not report `select`, or it is never a
-            finite number.
+        ValueError: If the model does not report `select`, or it and the
+            loss on validation are never finite numbers.
     """
     start = time.monotonic()
     best = BestEpoch(
@@ -220,10 +222,13 @@ def train_once(
         verbose=1 if keras_bar else 0,
     )
     if best.epoch == 0:
+        names = dict.fromkeys((select, "val_loss"))
         raise ValueError(
-            f"{select} was not a finite number after any of "
+            f"{' or '.join(names)} was not a finite number after any of "
             f"{len(best.history.get(select, []))} epochs with seed {seed}. "
-            "Lower the learning rate, or clip the gradients."
+            "Lower the learning rate, or clip the gradients; if the first "
+            "epoch failed already, find out for which samples the model "
+            "returns NaN."
         )
     seconds = time.monotonic() - start
     return Trained(best.weights, best.history, best.epoch, best.value, seconds)

@@ -55,7 +55,7 @@ from keras_mmfusion.evaluation import (
     corruption_in_words,
     run,
 )
-from keras_mmfusion.evaluation.scoring import MeanOfColumns
+from keras_mmfusion.evaluation.combined_metrics import MeanOfColumns
 from keras_mmfusion.evaluation.training import Build
 from keras_mmfusion.metrics import concordance_lin
 
