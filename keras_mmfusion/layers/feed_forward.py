@@ -7,6 +7,7 @@ import keras
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.layer_norm import LayerNorm
 from keras_mmfusion.layers.uniform_dropout import UniformDropout
+from keras_mmfusion.ops.recomputed_perceptron import recomputed_perceptron
 from keras_mmfusion.registry import register_inner
 from keras_mmfusion.types import Shape, Tensor
 
@@ -42,8 +43,15 @@ class Perceptron(keras.layers.Layer):
         self.output_layer.build((*input_shape[:-1], self.hidden_units))
         self.built = True
 
-    def call(self, inputs: Tensor) -> Tensor:
-        return self.output_layer(self.hidden(inputs))
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        hidden, output = self.hidden, self.output_layer
+        # PyTorch keeps less itself, and is faster so.
+        by_torch = keras.backend.backend() == "torch"
+        if not training or by_torch or hidden.quantization_mode:
+            return output(hidden(inputs))
+        return recomputed_perceptron(
+            inputs, hidden.kernel, hidden.bias, output.kernel, output.bias
+        )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)
@@ -72,7 +80,7 @@ class FeedForward(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        y = self.perceptron(self.norm(inputs))
+        y = self.perceptron(self.norm(inputs), training=training)
         return inputs + self.dropout(y, training=training)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

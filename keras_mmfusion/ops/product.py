@@ -99,7 +99,10 @@ if keras.backend.backend() == "jax":
         return _in_training(a, b), (a, b)
 
     def _backward(factors: Any, dy: jax.Array) -> Any:
-        a, b = (x.transpose(0, 2, 1) for x in factors)
+        # Zero, and not there before dy: or XLA would turn the factors in the
+        # forward pass, and keep them turned as well.
+        late = 0 * dy[:, :1, :1]
+        a, b = ((x + late).transpose(0, 2, 1) for x in factors)
         return _in_training(dy, b), _in_training(a, dy)
 
     _product.defvjp(_forward, _backward)

@@ -6,7 +6,6 @@ automatic differentiation keeps several such tensors per layer. Here the
 gradient makes each map again from its queries and keys, a few maps at a time.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ from keras_mmfusion.ops.attention import MASKED_SCORE
 from keras_mmfusion.ops.chunking import in_chunks
 from keras_mmfusion.ops.device import on_cpu
 from keras_mmfusion.ops.fused_attention import fused_attention
+from keras_mmfusion.ops.gelu import gelu_slope
 from keras_mmfusion.ops.map_dropout import kept, map_seeds
 from keras_mmfusion.ops.product import gradient_matmul, matmul
 from keras_mmfusion.types import Tensor
@@ -187,7 +187,7 @@ class _Rule:
         more: tuple[Tensor, ...] = ()
         if "convolved" in made:
             more = _factor_gradients(
-                self.mix * dmixed * _gelu_slope(made["convolved"]),
+                self.mix * dmixed * gelu_slope(made["convolved"]),
                 arrays["predicted_query"],
                 arrays["predicted_key"],
             )
@@ -223,8 +223,3 @@ def _factor_gradients(
         gradient_matmul(key, _turned(gradient)),
         gradient_matmul(query, gradient),
     )
-
-
-def _gelu_slope(x: Tensor) -> Tensor:
-    below = 0.5 * (1 + ops.erf(x * math.sqrt(0.5)))
-    return below + x * ops.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
