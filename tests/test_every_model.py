@@ -8,7 +8,7 @@ import pytest
 
 from keras_mmfusion import models, presets, registry
 from keras_mmfusion.data import Split
-from tests.backend import copied_weights, input_gradients
+from tests.backend import copied_weights, input_gradients, spare_tracing
 
 # `left` and `right` are twins: exchanging their weights must not go unseen.
 SHAPES = {"facts": (3,), "left": (None, 5), "right": (None, 5)}
@@ -141,7 +141,7 @@ def test_training_then_a_preset_gives_the_same_model(make, tmp_path):
     model.save_to_preset(tmp_path / "preset")
     twin = type(model).from_preset(tmp_path / "preset")
     np.testing.assert_allclose(predict(model, x), predict(twin, x), atol=1e-6)
-    twin.fit(x, np.arange(4), verbose=0)
+    spare_tracing(twin).fit(x, np.arange(4), verbose=0)
 
 
 def test_a_keras_file_keeps_frozen_layers_and_the_optimizer(make, tmp_path):
@@ -179,7 +179,7 @@ def test_a_file_of_a_model_with_lora_has_it_merged(make, tmp_path):
             layer.enable_lora(2)
     model.compile()
     x = batch(model)
-    model.fit(x, np.arange(4), verbose=0)
+    spare_tracing(model).fit(x, np.arange(4), verbose=0)
     with pytest.warns(UserWarning, match="LoRA .* is merged"):
         model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
@@ -256,7 +256,7 @@ def test_one_seed_gives_every_weight_values_of_its_own(make):
 
 
 def test_arguments_of_keras_by_position(make):
-    model = make()
+    model = spare_tracing(make())
     x, y = batch(model), np.arange(4)
     model.fit(x, y, 2, 1, 0, None, 0.0, (x, y))
     with pytest.raises(ValueError, match="left"):
@@ -343,7 +343,7 @@ def test_rows_of_shares_need_a_loss_for_them(make):
     expected = np.mean(np.sum(y * (total - logits), axis=1))
     name = "task_loss" if "task_loss" in found else "loss"
     assert found[name] == pytest.approx(expected, rel=1e-5)
-    model.fit(Split(x, labels=y).batches(4), verbose=0)
+    spare_tracing(model).fit(Split(x, labels=y).batches(4), verbose=0)
 
 
 @pytest.mark.once("torch")
