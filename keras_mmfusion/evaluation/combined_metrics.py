@@ -4,9 +4,9 @@ import warnings
 
 import numpy as np
 
-from keras_mmfusion.evaluation.undefined import Array, Metric
 from keras_mmfusion.metrics import UndefinedMetricWarning
 from keras_mmfusion.metrics.additive import Additive, additive_form
+from keras_mmfusion.types import Array, Metric
 
 
 class OfColumn:

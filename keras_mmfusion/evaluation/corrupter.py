@@ -8,7 +8,7 @@ import numpy as np
 from keras_mmfusion.data import Split, corruptions
 from keras_mmfusion.data.batches import Inputs, Transform
 from keras_mmfusion.data.columns import Column, Selected
-from keras_mmfusion.evaluation.scoring import Array
+from keras_mmfusion.types import Array
 
 ALL = "all"
 

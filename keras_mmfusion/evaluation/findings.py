@@ -84,7 +84,7 @@ def comparison_in_words(result: Result, mode: str = "auto") -> str:
         "beats": f"{first} beats",
         "loses to": f"{first} is beaten by",
         "ties": f"No difference was found between {first} and",
-        "unknown": f"Undefined, as predictions are not finite: {first} and",
+        "unknown": f"Undefined is the difference between {first} and",
     }
     parts = [f"{says[k]} {', '.join(v)}." for k, v in groups.items() if v]
     if not parts:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_mmfusion.evaluation.result import ModelResult, Result, SeedRun
-from keras_mmfusion.evaluation.scoring import Array
+from keras_mmfusion.types import Array
 
 
 def add_late_fusion(

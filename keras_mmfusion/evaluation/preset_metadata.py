@@ -6,7 +6,8 @@ import numpy as np
 
 from keras_mmfusion.evaluation.files import json_object
 from keras_mmfusion.evaluation.robustness_suite import Robustness
-from keras_mmfusion.evaluation.scoring import Array
+from keras_mmfusion.evaluation.undefined import all_finite, finite_samples
+from keras_mmfusion.types import Array
 
 if TYPE_CHECKING:
     from keras_mmfusion.evaluation.result import ModelResult, Result
@@ -137,10 +138,9 @@ def _predictions(result: "Result", chosen: "ModelResult") -> dict[str, Any]:
     p = chosen.predictions
     classes = result.task == "classification" and p.ndim == 3
     compact: Array = p.argmax(axis=2) if classes and p.shape[2] > 1 else p
-    finite = np.isfinite(p).reshape(*p.shape[:2], -1).all(axis=2)
-    if compact is not p and not finite.all():
+    if compact is not p and not all_finite(p):
         # The greatest of scores that are NaN is no class.
-        compact = np.where(finite, compact, np.nan)
+        compact = np.where(finite_samples(p), compact, np.nan)
     if compact.dtype.kind == "f":
         compact = np.round(compact.astype(np.float64), _DIGITS)
     return {

@@ -8,8 +8,9 @@ from keras_mmfusion.data import MultimodalDataset, Split
 from keras_mmfusion.evaluation.clusters import clusters
 from keras_mmfusion.evaluation.fingerprint import describe_split
 from keras_mmfusion.evaluation.result import ModelResult, Result, SeedRun
-from keras_mmfusion.evaluation.scoring import Array, floor_scores, is_worse
+from keras_mmfusion.evaluation.scoring import floor_scores, is_worse
 from keras_mmfusion.evaluation.undefined import all_finite, failed_seeds
+from keras_mmfusion.types import Array
 
 if TYPE_CHECKING:
     from keras_mmfusion.evaluation.study import Study

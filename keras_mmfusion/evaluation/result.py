@@ -11,8 +11,9 @@ import numpy as np
 from keras_mmfusion.evaluation import files
 from keras_mmfusion.evaluation.files import number
 from keras_mmfusion.evaluation.result_text import render
-from keras_mmfusion.evaluation.scoring import Array, Score, Scoring
+from keras_mmfusion.evaluation.scoring import Score, Scoring
 from keras_mmfusion.metrics import PairedResult
+from keras_mmfusion.types import Array
 
 if TYPE_CHECKING:
     from keras_mmfusion.evaluation.robustness_suite import Robustness

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_mmfusion.evaluation.robustness_suite import Robustness
-from keras_mmfusion.evaluation.scoring import Array
+from keras_mmfusion.types import Array
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,14 @@ from keras_mmfusion.data import Split
 from keras_mmfusion.data.batches import Transform
 from keras_mmfusion.evaluation.corrupter import Corrupter
 from keras_mmfusion.evaluation.files import json_object, number
-from keras_mmfusion.evaluation.scoring import (
-    Array,
-    Metric,
-    mean_absolute_error,
-)
+from keras_mmfusion.evaluation.scoring import mean_absolute_error
 from keras_mmfusion.evaluation.training import (
     input_modalities,
     predictions,
     restricted,
 )
 from keras_mmfusion.metrics.additive import additive_form
+from keras_mmfusion.types import Array, Metric
 
 # Severity is, in this order: share of samples; share of a sequence's steps;
 # the same; deviations of a feature; share of the median length; of samples.

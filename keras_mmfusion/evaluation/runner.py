@@ -16,7 +16,6 @@ from keras_mmfusion.evaluation import files, report
 from keras_mmfusion.evaluation.fingerprint import describe_split, differences
 from keras_mmfusion.evaluation.memory import traces_freed
 from keras_mmfusion.evaluation.result import RESULT, Result, SeedRun, seed_run
-from keras_mmfusion.evaluation.scoring import Array, Metric
 from keras_mmfusion.evaluation.study import (
     PLAN,
     Builds,
@@ -39,6 +38,7 @@ from keras_mmfusion.evaluation.training import (
     restricted,
     train_once,
 )
+from keras_mmfusion.types import Array, Metric
 
 SEALED = "sealed.json"
 PAGE = "report.html"

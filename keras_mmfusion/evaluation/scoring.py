@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from keras_mmfusion.evaluation.clusters import clusters
 from keras_mmfusion.evaluation.combined_metrics import (
@@ -34,9 +33,8 @@ from keras_mmfusion.metrics import (
 )
 from keras_mmfusion.metrics.arrays import check_finite
 from keras_mmfusion.metrics.protocols import protocol_metrics
+from keras_mmfusion.types import Array, Metric
 
-Array = NDArray[Any]
-Metric = Callable[..., float]
 RESAMPLES = 2000
 LEVEL = 0.95
 

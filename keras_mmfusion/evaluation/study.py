@@ -20,7 +20,7 @@ from keras_mmfusion.evaluation.fingerprint import (
     differences,
     plain,
 )
-from keras_mmfusion.evaluation.scoring import Array, Scoring, choose_metrics
+from keras_mmfusion.evaluation.scoring import Scoring, choose_metrics
 from keras_mmfusion.evaluation.training import (
     Build,
     FitSettings,
@@ -29,6 +29,7 @@ from keras_mmfusion.evaluation.training import (
     restricted,
 )
 from keras_mmfusion.metrics import UndefinedMetricWarning
+from keras_mmfusion.types import Array
 
 Builds = Build | Mapping[str, Build | Mapping[str, Build]]
 PLAN = "plan.json"

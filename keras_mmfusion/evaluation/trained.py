@@ -8,9 +8,9 @@ import numpy as np
 
 from keras_mmfusion.evaluation import files
 from keras_mmfusion.evaluation.result import Result
-from keras_mmfusion.evaluation.scoring import Array
 from keras_mmfusion.evaluation.study import built
 from keras_mmfusion.evaluation.training import Build
+from keras_mmfusion.types import Array
 
 
 def trained_model(

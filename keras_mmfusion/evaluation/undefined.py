@@ -6,19 +6,25 @@ and models scored.
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
-Metric = Callable[..., float]
+from keras_mmfusion.types import Array, Metric
+
 T = TypeVar("T")
 
 
 def all_finite(*predictions: Array) -> bool:
     """Whether no prediction is NaN or infinite."""
     return all(bool(np.isfinite(p).all()) for p in predictions)
+
+
+def finite_samples(predictions: Array) -> Array:
+    """Of predictions (S, N, ...), which samples have finite ones (S, N)."""
+    count = predictions.shape[:2]
+    finite: Array = np.isfinite(predictions)
+    return np.asarray(finite.reshape(*count, -1).all(axis=2))
 
 
 def or_undefined(
@@ -58,12 +64,12 @@ def failed_seeds(name: str, seeds: list[int], p: Array) -> list[str]:
         p: Predictions of every seed, (S, N, ...).
     """
     notes = []
-    for seed, one in zip(seeds, p, strict=True):
-        bad = ~np.isfinite(one.reshape(len(one), -1)).all(axis=1)
+    for seed, finite in zip(seeds, finite_samples(p), strict=True):
+        bad = ~finite
         if bad.any():
             notes.append(
                 f"{name}: seed {seed} predicts NaN or infinity for "
-                f"{int(bad.sum())} of {len(one)} test samples, the first at "
+                f"{int(bad.sum())} of {len(bad)} test samples, the first at "
                 f"index {int(bad.argmax())}. Metrics that need finite "
                 "numbers, their means over seeds and tests of them are "
                 "undefined; the values of other seeds stand."

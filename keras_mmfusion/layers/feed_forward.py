@@ -45,7 +45,7 @@ class Perceptron(keras.layers.Layer):
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         hidden, output = self.hidden, self.output_layer
-        # PyTorch keeps less itself, and is faster so.
+        # Under PyTorch it would be slower (benchmarks/README_mea.md).
         by_torch = keras.backend.backend() == "torch"
         if not training or by_torch or hidden.quantization_mode:
             return output(hidden(inputs))

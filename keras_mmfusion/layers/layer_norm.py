@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_mmfusion.ops.held_back import held_back
 from keras_mmfusion.types import Tensor
 
 
@@ -54,10 +55,7 @@ def _normalized(
         def gradient(*upstream: Tensor, **named: Tensor) -> Any:
             (dy,) = upstream or named.values()
             dy = ops.cast(dy, gamma.dtype)
-            # Zero, and not there before dy: or JAX's compiler would take the
-            # mean off in the forward pass already and keep the result.
-            late = 0.0 * dy[..., :1]
-            x = ops.cast(inputs, gamma.dtype) - (center + late)
+            x = ops.cast(inputs, gamma.dtype) - held_back(center, dy)
             share = gamma[:, None] / gamma.shape[0]
             mean_g = ops.matmul(dy, share)
             mean_gn = scale * ops.matmul(x * dy, share)

@@ -12,6 +12,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.ops.device import on_cpu
+from keras_mmfusion.ops.held_back import held_back
 from keras_mmfusion.types import Tensor
 
 
@@ -99,10 +100,9 @@ if keras.backend.backend() == "jax":
         return _in_training(a, b), (a, b)
 
     def _backward(factors: Any, dy: jax.Array) -> Any:
-        # Zero, and not there before dy: or XLA would turn the factors in the
-        # forward pass, and keep them turned as well.
-        late = 0 * dy[:, :1, :1]
-        a, b = ((x + late).transpose(0, 2, 1) for x in factors)
+        # Turned here, and not kept turned as well.
+        first = dy[:, :1]
+        a, b = (held_back(x, first).transpose(0, 2, 1) for x in factors)
         return _in_training(dy, b), _in_training(a, dy)
 
     _product.defvjp(_forward, _backward)
