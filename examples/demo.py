@@ -30,6 +30,8 @@ def main() -> None:
     print(f"\nPreset mea_av_digits: {model.count_params():,} parameters")
     x, y = digits.test.arrays()
     print(f"Accuracy on {len(y)} test pairs: {accuracy(model, x, y):.1%}")
+    print("  (weights of the seed best on validation; README has the mean")
+    print("  over seeds, see weights/mea_av_digits/README.md)")
     known, labels = digits.valid.arrays()
     before = accuracy(model, known, labels)
     print(f"On {len(labels)} validation pairs: {before:.1%}")
