@@ -1,6 +1,5 @@
 """Settings that must stand before any backend is imported."""
 
-import gc
 import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -62,15 +61,6 @@ def memory_of_other_tests():
 
     with traces_freed():
         yield
-
-
-def pytest_collection_finish() -> None:
-    """What was imported stays, and graphs of models are many small objects:
-    to look for cycles among them took 0.14 of the time, now 0.06, with no
-    more memory (measured with test_every_layer.py under JAX)."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_collection_modifyitems(
