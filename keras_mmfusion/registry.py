@@ -224,7 +224,10 @@ def check_arguments(
 ) -> None:
     """Raises `ValueError` unless the keys fit the class' `__init__`."""
     name = name or cls.__name__
-    parameters = inspect.signature(cls).parameters.values()
+    # Not of the class: for one without an `__init__` of its own Python 3.11.2
+    # gives the signature of Keras' `__new__`.
+    initializer: Any = cls.__init__  # type: ignore[misc]
+    _, *parameters = inspect.signature(initializer).parameters.values()
     explicit = [
         p.name
         for p in parameters
