@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_mmfusion.ops.held_back import held_back
 from keras_mmfusion.ops.loops import scan
 from keras_mmfusion.ops.product import gradient_matmul, matmul
 from keras_mmfusion.types import Tensor
@@ -91,38 +92,41 @@ def _gradients(
         h: Output of every step.
         recurrent_kernel: U.
     """
+    gates, c = held_back(gates, dh), held_back(c, dh)
     i, f, g, o = ops.split(gates, 4, axis=-1)
     start = ops.zeros_like(c[0])
     c_before = ops.concatenate([start[None], c[:-1]], axis=0)
     h_before = ops.concatenate([start[None], h[:-1]], axis=0)
     tanh = ops.tanh(c)
-    slopes = (
-        o * (1 - tanh * tanh),
-        f,
-        g * i * (1 - i),
-        c_before * f * (1 - f),
-        i * (1 - g * g),
-        tanh * o * (1 - o),
+    # One array: Keras' scan under TensorFlow takes several of known length
+    # only, and XLA reads the slopes of all sums in one go.
+    arrays = ops.concatenate(
+        [
+            g * i * (1 - i),
+            c_before * f * (1 - f),
+            i * (1 - g * g),
+            tanh * o * (1 - o),
+            o * (1 - tanh * tanh),
+            f,
+            dh,
+        ],
+        axis=-1,
     )
+    units, sums = recurrent_kernel.shape
     backwards = ops.transpose(recurrent_kernel)
 
     def step(state: Any, x: Any) -> Any:
         dc, dz = state
-        own, c_slope, f, i_slope, f_slope, g_slope, o_slope = ops.unstack(x, 7)
+        slopes = x[:, :sums]
+        c_slope, f, own = ops.split(x[:, sums:], 3, axis=-1)
         dh = own + gradient_matmul(dz, backwards)
         dc = dc + dh * c_slope
-        dz = ops.concatenate(
-            [dc * i_slope, dc * f_slope, dc * g_slope, dh * o_slope], axis=-1
-        )
+        dz = ops.concatenate([dc, dc, dc, dh], axis=-1) * slopes
         state = (dc * f, dz)
         return state, state
 
     end = (start, ops.zeros_like(gates[0]))
-    # One array: Keras' scan under TensorFlow takes several of known length
-    # only.
-    arrays = ops.stack((dh, *slopes), axis=1)
     _, (_, dz) = scan(step, end, arrays, reverse=True)
-    units, sums = recurrent_kernel.shape
     rows = ops.transpose(ops.reshape(h_before, (-1, units)))
     return dz, gradient_matmul(rows, ops.reshape(dz, (-1, sums)))
 
