@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.ops.held_back import held_back
+from keras_mmfusion.ops.rounded import rounded
 from keras_mmfusion.types import Tensor
 
 
@@ -45,6 +46,7 @@ def _normalized(
 
     @ops.custom_gradient
     def normalized(inputs: Tensor, gamma: Tensor, beta: Tensor) -> Any:
+        inputs = rounded(inputs)
         x = ops.cast(inputs, gamma.dtype)
         center = ops.mean(x, axis=-1, keepdims=True)
         x = x - center

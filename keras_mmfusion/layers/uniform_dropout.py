@@ -25,8 +25,12 @@ class UniformDropout(keras.layers.Dropout):
     def call(self, inputs: Tensor, training: bool | None = None) -> Any:
         if not training or not self.rate:
             return inputs
-        keep = ops.cast(self._keep(inputs), inputs.dtype)
-        return inputs * (keep * (1 / (1 - self.rate)))
+        keep, scale = self._keep(inputs), 1 / (1 - self.rate)
+        if keras.backend.backend() == "torch":
+            # In half the time of the other form.
+            return inputs * (ops.cast(keep, inputs.dtype) * scale)
+        # XLA would keep a mask in half precision for the gradient.
+        return ops.where(keep, inputs * scale, 0)
 
     def _keep(self, x: Tensor) -> Tensor:
         shape = ops.shape(x)

@@ -1,0 +1,22 @@
+"""Half precision that a compiler keeps; a place that depends on the backend."""
+
+from typing import Any
+
+import keras
+
+from keras_mmfusion.types import Tensor
+
+
+def rounded(x: Tensor) -> Tensor:
+    """x as its dtype has it.
+
+    XLA on a CPU adds bfloat16 values in float32, and what reads the sum gets
+    it as it is: a gradient that keeps x would keep twice as many bytes.
+    """
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    if keras.backend.backend() != "jax" or dtype == "float32":
+        return x
+    import jax
+
+    found: Any = jax.lax.optimization_barrier(x)
+    return found
