@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from keras_mmfusion.ops.device import on_cpu
 from keras_mmfusion.types import Tensor
 
 
@@ -13,8 +14,8 @@ def rounded(x: Tensor) -> Tensor:
     XLA on a CPU adds bfloat16 values in float32, and what reads the sum gets
     it as it is: a gradient that keeps x would keep twice as many bytes.
     """
-    dtype = keras.backend.standardize_dtype(x.dtype)
-    if keras.backend.backend() != "jax" or dtype == "float32":
+    half = keras.backend.standardize_dtype(x.dtype) in ("bfloat16", "float16")
+    if keras.backend.backend() != "jax" or not half or not on_cpu(x):
         return x
     import jax
 

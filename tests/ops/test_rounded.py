@@ -46,7 +46,6 @@ def kept_bytes(block, policy):
     return (planned(6) - planned(2)) / (4 * ELEMENTS)
 
 
-@keras.saving.register_keras_serializable("tests")
 class Residual(keras.layers.Layer):
     """x + dropout(LN(x))."""
 
