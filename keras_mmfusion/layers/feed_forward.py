@@ -1,5 +1,6 @@
 """Two dense layers with GeLU between them, alone and as a residual block."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -8,6 +9,7 @@ from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.layer_norm import LayerNorm
 from keras_mmfusion.layers.uniform_dropout import UniformDropout
 from keras_mmfusion.ops.recomputed_perceptron import recomputed_perceptron
+from keras_mmfusion.ops.remade import remade
 from keras_mmfusion.registry import register_inner
 from keras_mmfusion.types import Shape, Tensor
 
@@ -57,6 +59,16 @@ class Perceptron(keras.layers.Layer):
         return (*input_shape[:-1], self.units)
 
 
+def projected(norm: Any, layers: Sequence[Any], x: Tensor) -> list[Tensor]:
+    """LN(x), and every layer of it."""
+
+    def all_of(x: Tensor) -> list[Tensor]:
+        normalized = norm(x)
+        return [normalized, *(layer(normalized) for layer in layers)]
+
+    return remade(all_of, x)
+
+
 class FeedForward(keras.layers.Layer):
     """x + dropout(F(LN(x))) with F a perceptron four times as wide as x."""
 
@@ -80,7 +92,9 @@ class FeedForward(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        y = self.perceptron(self.norm(inputs), training=training)
+        y = remade(
+            lambda x: self.perceptron(self.norm(x), training=training), inputs
+        )
         return inputs + self.dropout(y, training=training)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

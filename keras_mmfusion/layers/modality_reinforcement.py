@@ -6,7 +6,11 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.dense import Dense
-from keras_mmfusion.layers.feed_forward import FeedForward, layer_norm
+from keras_mmfusion.layers.feed_forward import (
+    FeedForward,
+    layer_norm,
+    projected,
+)
 from keras_mmfusion.layers.modality_dict import check_batch_sizes
 from keras_mmfusion.layers.predictive_self_attention import check_heads
 from keras_mmfusion.layers.uniform_dropout import UniformDropout
@@ -148,12 +152,13 @@ class ModalityReinforcement(keras.layers.Layer):
         if source is None:
             source, source_mask = target, target_mask
         check_batch_sizes({"target": target, "source": source})
-        x, s = self.target_norm(target), self.source_norm(source)
-        query = self.query(x)
+        x, query = projected(self.target_norm, (self.query,), target)
+        _, key, value = projected(
+            self.source_norm, (self.key, self.value), source
+        )
         query = query * (query.shape[-1] // self.num_heads) ** -0.5
         query, key, value = (
-            split_heads(y, self.num_heads)
-            for y in (query, self.key(s), self.value(s))
+            split_heads(y, self.num_heads) for y in (query, key, value)
         )
         attention = None
         keep = return_attention or few_maps(query, key)

@@ -6,7 +6,12 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.dense import Dense
-from keras_mmfusion.layers.feed_forward import FeedForward, gelu, layer_norm
+from keras_mmfusion.layers.feed_forward import (
+    FeedForward,
+    gelu,
+    layer_norm,
+    projected,
+)
 from keras_mmfusion.layers.uniform_dropout import UniformDropout
 from keras_mmfusion.ops.attention import (
     join_heads,
@@ -192,14 +197,12 @@ class PredictiveSelfAttention(keras.layers.Layer):
                 "`previous`, and has no convolution for it. Make a layer of "
                 "its own for every position in the stack."
             )
-        x = self.norm(inputs)
-        query = self.query(x)
+        x, query, key, value = projected(
+            self.norm, (self.query, self.key, self.value), inputs
+        )
         query = query * (query.shape[-1] // self.num_heads) ** -0.5
-        key = self.key(x)
         handed_on = mask_steps(ops.concatenate([query, key], axis=-1), mask)
-        parts = [
-            split_heads(y, self.num_heads) for y in (query, key, self.value(x))
-        ]
+        parts = [split_heads(y, self.num_heads) for y in (query, key, value)]
         seen: dict[str, Tensor] = {}
         keep = return_attention or self.chain == "mixed" or few_maps(*parts[:2])
         if not keep:

@@ -18,6 +18,7 @@ from keras_mmfusion.layers import (
 )
 from keras_mmfusion.layers.feed_forward import Perceptron, gelu
 from keras_mmfusion.layers.last_valid_step import LastValidStep
+from keras_mmfusion.layers.uniform_dropout import UniformDropout
 from keras_mmfusion.layers.vector_fusion import VectorFusion
 from keras_mmfusion.models.mea_settings import MEASettings
 from keras_mmfusion.registry import register_inner
@@ -149,7 +150,7 @@ class MEAGraph:
         )(self.inputs[m])
         x = self._layer(SinePositions, name=f"{m}_positions")(x)
         x = self._layer(
-            keras.layers.Dropout,
+            UniformDropout,
             s.input_dropout,
             seed=part_seed(s.seed, f"{m}_drop"),
             name=f"{m}_drop",

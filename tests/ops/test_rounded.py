@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_mmfusion.layers.feed_forward import FeedForward
 from keras_mmfusion.layers.layer_norm import LayerNorm
 from keras_mmfusion.layers.lstm import LSTM
 from keras_mmfusion.layers.uniform_dropout import UniformDropout
@@ -67,6 +68,15 @@ class Residual(keras.layers.Layer):
 def test_a_residual_block(policy, limit):
     """In half precision once 6.2: a sum in float32, and a mask of dropout."""
     assert kept_bytes(lambda p: Residual(dtype=p), policy) < limit
+
+
+@pytest.mark.once("jax")
+@pytest.mark.parametrize(
+    ("policy", "limit"), [("float32", 4.5), ("mixed_bfloat16", 3.8)]
+)
+def test_a_feed_forward_block_keeps_no_normalised_values(policy, limit):
+    """In half precision once 4.2; in float32 XLA makes them again itself."""
+    assert kept_bytes(lambda p: FeedForward(0.1, dtype=p), policy) < limit
 
 
 @pytest.mark.once("jax")
