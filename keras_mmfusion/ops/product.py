@@ -25,6 +25,17 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     return _einsum(f"{rows}x,{shared}xy->{rows}y", a, b)
 
 
+def affine(x: Tensor, kernel: Any, bias: Any) -> Tensor:
+    """x W + b, W of rank two; b may be `None`."""
+    if keras.backend.backend() == "torch":
+        # One call, in which PyTorch adds the bias as it multiplies.
+        kernel = ops.convert_to_tensor(kernel)
+        bias = None if bias is None else ops.convert_to_tensor(bias)
+        return torch.nn.functional.linear(x, kernel.T, bias)
+    y = matmul(x, kernel)
+    return y if bias is None else y + bias
+
+
 def gradient_matmul(a: Tensor, b: Tensor) -> Tensor:
     """a b of rank two or three, in a gradient that is written out."""
     if not _by_xla_on_a_cpu(a, b):
@@ -73,6 +84,9 @@ def _einsum(subscripts: str, a: Tensor, b: Tensor) -> Tensor:
     y = ops.reshape(y, [size[c] for c in found])
     return ops.transpose(y, [found.index(c) for c in output])
 
+
+if keras.backend.backend() == "torch":
+    import torch
 
 if keras.backend.backend() == "jax":
     import jax

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_mmfusion.ops.product import einsum, matmul
+from keras_mmfusion.ops.product import affine, einsum, matmul
 from tests.backend import input_gradients, relative_error
 
 FORMS = (
@@ -29,6 +29,31 @@ def factors(subscripts, seed=0):
             "ab", subscripts.split("->")[0].split(","), strict=True
         )
     }
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("leading", [(6,), (2, 3), (2, 1, 3)])
+def test_affine(leading, bias):
+    rng = np.random.default_rng(0)
+    x = {
+        "x": rng.normal(size=(*leading, 4)).astype("float32"),
+        "kernel": rng.normal(size=(4, 5)).astype("float32"),
+        "bias": rng.normal(size=5).astype("float32"),
+    }
+
+    def loss(x):
+        b = x["bias"] if bias else None
+        return ops.sum(ops.sin(affine(x["x"], x["kernel"], b)) + x["bias"])
+
+    def expected(x):
+        y = ops.matmul(x["x"], x["kernel"]) + (x["bias"] if bias else 0)
+        return ops.sum(ops.sin(y) + x["bias"])
+
+    found, wanted = input_gradients(loss, x), input_gradients(expected, x)
+    for name in x:
+        assert relative_error(found[name], wanted[name]) < 1e-5, name
+    x = {k: ops.convert_to_tensor(v) for k, v in x.items()}
+    assert relative_error(loss(x), ops.convert_to_numpy(expected(x))) < 1e-5
 
 
 @pytest.mark.parametrize("dtype", ROUNDING)
