@@ -40,14 +40,14 @@ class MEA(FusionModel):
 
     Memory: no large attention map is kept, unless `chain="mixed"`: what a step
     needs grows with batch and lengths, not with their squares.
-    Measured, 32 clips of 50, 375 and 500 steps with 8 heads take 3.1 GB under
-    PyTorch, 5.4 under TensorFlow and 6.0 under JAX, and 64 clips of 50, 500
-    and 500 steps with 10 heads 7.8, 9.0 and 10.5 GB
+    Measured, 32 clips of 50, 375 and 500 steps with 8 heads take 2.9 GB under
+    PyTorch, 4.4 under TensorFlow and 4.2 under JAX, and 64 clips of 50, 500
+    and 500 steps with 10 heads 7.8, 7.0 and 5.9 GB
     (`benchmarks/README_mea.md`). On a CPU `mixed_bfloat16` halves what a step
-    takes of it under PyTorch and TensorFlow, and hardly changes it under JAX;
-    the whole falls by 36, 22 and 12 %. If that is too much, make the batch
-    smaller; disparity is no mean over samples, so accumulating gradients is
-    not the same as a larger batch. `explain` holds all maps.
+    takes of it; the whole, libraries included, falls by 27, 11 and 9 % or
+    more. If that is too much, make the batch smaller; disparity is no mean
+    over samples, so accumulating gradients is not the same as a larger batch.
+    `explain` holds all maps.
 
     Args:
         shapes: Modality to the shape of one sample, (`None`, features).
