@@ -5,16 +5,17 @@ from typing import Any
 
 import keras
 
+from keras_mmfusion.ops.rounded import half_by_xla_on_a_cpu
 from keras_mmfusion.types import Tensor
 
 
 def remade(function: Callable[[Tensor], Any], x: Tensor) -> Any:
-    """function(x), of which the gradient under JAX keeps x alone.
+    """function(x), of which the gradient keeps x alone, not what is in between.
 
-    In half precision: in float32 XLA makes normalised values again by itself,
-    and with all of a perceptron made again like this it kept more, not less.
+    Under JAX in half precision on a CPU. In float32 XLA makes normalised
+    values again by itself, and with all of a perceptron made again like this
+    it kept more, not less.
     """
-    half = keras.backend.standardize_dtype(x.dtype) in ("bfloat16", "float16")
-    if keras.backend.backend() != "jax" or not half:
+    if not half_by_xla_on_a_cpu(x):
         return function(x)
     return keras.remat(function)(x)

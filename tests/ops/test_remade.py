@@ -10,12 +10,11 @@ from keras_mmfusion.layers.predictive_self_attention import (
 from tests.backend import input_gradients
 
 
-@pytest.mark.parametrize(
-    ("policy", "tolerance"), [("float32", 1e-6), ("mixed_bfloat16", 2e-2)]
-)
-def test_gradients_of_an_attention_layer(policy, tolerance, monkeypatch):
+# Elsewhere, and in float32, nothing is made again.
+@pytest.mark.once("jax")
+def test_gradients_of_an_attention_layer(monkeypatch):
     x = np.random.default_rng(0).normal(size=(2, 6, 8)).astype("float32")
-    layer = PredictiveSelfAttention(num_heads=2, dtype=policy)
+    layer = PredictiveSelfAttention(num_heads=2, dtype="mixed_bfloat16")
     layer.build(x.shape)
 
     def gradient():
@@ -31,5 +30,5 @@ def test_gradients_of_an_attention_layer(policy, tolerance, monkeypatch):
     )
     kept = gradient()
     assert np.abs(kept).max() > 0.1
-    limit = tolerance * np.abs(kept).max()
+    limit = 2e-2 * np.abs(kept).max()
     np.testing.assert_allclose(again, kept, rtol=0, atol=limit)
