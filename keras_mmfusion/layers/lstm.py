@@ -120,6 +120,7 @@ class LSTM(keras.layers.Layer):
             self.kernel.value,
             self.recurrent_kernel.value,
             self.bias.value,
+            training,
         )
         if mask is None:
             return y if self.return_sequences else y[:, -1]

@@ -9,11 +9,7 @@ import numpy as np
 
 from keras_mmfusion import presets, registry
 from keras_mmfusion.data.batches import Batches
-from keras_mmfusion.data.checks import (
-    check_inputs,
-    check_labels,
-    plain,
-)
+from keras_mmfusion.data.checks import check_inputs, check_labels, plain
 from keras_mmfusion.models import saved_state
 from keras_mmfusion.models.arguments import (
     by_name,
@@ -25,6 +21,7 @@ from keras_mmfusion.models.changed_layers import (
     refuse_quantized,
     warn_of_lora,
 )
+from keras_mmfusion.models.compiled_steps import CompiledSteps
 from keras_mmfusion.models.kept_values import kept_values
 from keras_mmfusion.models.sample_weight import (
     check_sample_weight,
@@ -40,7 +37,7 @@ from keras_mmfusion.models.weight_manifest import (
 from keras_mmfusion.types import Shape
 
 
-class FusionModel(keras.Model):
+class FusionModel(CompiledSteps, keras.Model):
     """Base of all models: a functional Keras model over a dict of modalities.
 
     A subclass builds its graph in `__init__`, returns plain JSON from

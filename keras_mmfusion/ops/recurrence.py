@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_mmfusion.ops.compiled import compiled
 from keras_mmfusion.ops.held_back import held_back
 from keras_mmfusion.ops.loops import scan
 from keras_mmfusion.ops.product import gradient_matmul, matmul
@@ -16,7 +17,11 @@ from keras_mmfusion.types import Tensor
 
 
 def lstm(
-    x: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor
+    x: Tensor,
+    kernel: Tensor,
+    recurrent_kernel: Tensor,
+    bias: Tensor,
+    training: bool | None = None,
 ) -> Tensor:
     """All outputs of an LSTM that starts from zeros.
 
@@ -28,6 +33,8 @@ def lstm(
         kernel: W, (D, 4 units).
         recurrent_kernel: U, (units, 4 units).
         bias: b, (4 units,).
+        training: `False` to keep nothing for a gradient, which is still right
+            but has to compute the outputs again.
 
     Returns:
         The outputs h, (B, T, units).
@@ -35,18 +42,53 @@ def lstm(
     if keras.backend.backend() == "torch":
         return _torch_lstm(x, kernel, recurrent_kernel, bias)
     # One product for all steps; only h U has to wait for its turn.
-    inputs = ops.transpose(matmul(x, kernel) + bias, (1, 0, 2))
-    # TensorFlow's custom gradients want a tensor, not the variable itself.
-    matrix = ops.reshape(recurrent_kernel, recurrent_kernel.shape)
-    return ops.transpose(_outputs(inputs, matrix), (1, 0, 2))
+    products = matmul(x, kernel)
+    # TensorFlow's custom gradients want tensors, not the variables themselves.
+    weights = (ops.reshape(w, w.shape) for w in (bias, recurrent_kernel))
+    outputs = _outputs_alone if training is False else _outputs
+    return outputs(products, *weights)
 
 
 @ops.custom_gradient
-def _outputs(inputs: Tensor, recurrent_kernel: Tensor) -> Any:
-    """h of every step (T, B, units) from x W + b of every step.
+def _outputs_alone(
+    products: Tensor, bias: Tensor, recurrent_kernel: Tensor
+) -> Any:
+    """`_outputs` without the gates, which a compiled function would give."""
+
+    def gradient(*upstream: Tensor, **named: Tensor) -> tuple[Tensor, ...]:
+        (dh,) = upstream or named.values()
+        h, gates, c = _forward(products, bias, recurrent_kernel)
+        return _backward(dh, gates, c, h, recurrent_kernel)
+
+    return _h(products, bias, recurrent_kernel), gradient
+
+
+@compiled
+def _h(products: Tensor, bias: Tensor, recurrent_kernel: Tensor) -> Tensor:
+    return _forward(products, bias, recurrent_kernel)[0]
+
+
+@ops.custom_gradient
+def _outputs(products: Tensor, bias: Tensor, recurrent_kernel: Tensor) -> Any:
+    """h of every step (B, T, units) from x W of every step.
 
     The compilers' own gradient adds up the weights' gradients step by step.
     """
+    h, gates, c = _forward(products, bias, recurrent_kernel)
+
+    def gradient(*upstream: Tensor, **named: Tensor) -> tuple[Tensor, ...]:
+        (dh,) = upstream or named.values()
+        return _backward(dh, gates, c, h, recurrent_kernel)
+
+    return h, gradient
+
+
+@compiled
+def _forward(
+    products: Tensor, bias: Tensor, recurrent_kernel: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """h (B, T, units), and [i | f | g | o] and c with the steps first."""
+    inputs = ops.transpose(products + bias, (1, 0, 2))
     start = ops.zeros_like(ops.split(inputs[0], 4, axis=-1)[0])
 
     def step(state: Any, x_next: Tensor) -> Any:
@@ -65,17 +107,13 @@ def _outputs(inputs: Tensor, recurrent_kernel: Tensor) -> Any:
 
     following = ops.roll(inputs, -1, axis=0)
     _, (gates, c, h) = scan(step, (inputs[0], start, start), following)
-
-    def gradient(*upstream: Tensor, **named: Tensor) -> tuple[Tensor, Tensor]:
-        (dh,) = upstream or named.values()
-        return _gradients(dh, gates, c, h, recurrent_kernel)
-
-    return h, gradient
+    return ops.transpose(h, (1, 0, 2)), gates, c
 
 
-def _gradients(
+@compiled
+def _backward(
     dh: Tensor, gates: Tensor, c: Tensor, h: Tensor, recurrent_kernel: Tensor
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of `_outputs`: all but two products for all steps at once.
 
     With z the sums before the activations, a step back in time is
@@ -86,17 +124,17 @@ def _gradients(
         dh' = dz Uᵀ,  dc' = dc f
 
     Args:
-        dh: Gradient of every h, (T, B, units).
-        gates: [i | f | g | o] of every step.
-        c: State of every step.
-        h: Output of every step.
+        dh: Gradient of every h, (B, T, units).
+        gates: [i | f | g | o] of every step, (T, B, 4 units).
+        c: State of every step, (T, B, units).
+        h: Output of every step, (B, T, units).
         recurrent_kernel: U.
     """
+    dh = ops.transpose(dh, (1, 0, 2))
     gates, c = held_back(gates, dh), held_back(c, dh)
     i, f, g, o = ops.split(gates, 4, axis=-1)
     start = ops.zeros_like(c[0])
     c_before = ops.concatenate([start[None], c[:-1]], axis=0)
-    h_before = ops.concatenate([start[None], h[:-1]], axis=0)
     tanh = ops.tanh(c)
     # One array: Keras' scan under TensorFlow takes several of known length
     # only, and XLA reads the slopes of all sums in one go.
@@ -127,8 +165,11 @@ def _gradients(
 
     end = (start, ops.zeros_like(gates[0]))
     _, (_, dz) = scan(step, end, arrays, reverse=True)
+    dz = ops.transpose(dz, (1, 0, 2))
+    h_before = ops.concatenate([start[:, None], h[:, :-1]], axis=1)
     rows = ops.transpose(ops.reshape(h_before, (-1, units)))
-    return dz, gradient_matmul(rows, ops.reshape(dz, (-1, sums)))
+    dU = gradient_matmul(rows, ops.reshape(dz, (-1, sums)))
+    return dz, ops.sum(dz, axis=(0, 1)), dU
 
 
 def _torch_lstm(

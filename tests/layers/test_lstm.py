@@ -35,6 +35,17 @@ def test_equals_keras_with_gradients(pair):
     assert relative_error(grads[0]["x"], grads[1]["x"]) < 1e-5
 
 
+def test_gradients_outside_of_training_are_the_same(pair):
+    def gradient(training):
+        def loss(inputs):
+            y = pair[0](inputs["x"], training=training)
+            return keras.ops.sum(y**2)
+
+        return input_gradients(loss, {"x": X})["x"]
+
+    np.testing.assert_allclose(gradient(False), gradient(True), rtol=1e-5)
+
+
 def test_starts_like_keras(pair):
     ours, theirs = LSTM(5, seed=3), keras.layers.LSTM(5, seed=3)
     for layer in (ours, theirs):
