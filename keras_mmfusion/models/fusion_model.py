@@ -340,7 +340,8 @@ class FusionModel(CompiledSteps, keras.Model):
                 mean squared error for regression. With a loss that is not
                 sparse, labels may be rows of shares (N, num_classes).
             metrics: "auto" is the accuracy, or the mean absolute error.
-            **kwargs: As in `keras.Model.compile`.
+            **kwargs: As in `keras.Model.compile`. Loops of LSTMs are compiled
+                under TensorFlow on a CPU also where `jit_compile` is off.
         """
         settings = {"optimizer": optimizer, "loss": loss, "metrics": metrics}
         if presets.postpone(lambda: self.compile(**settings, **kwargs)):
