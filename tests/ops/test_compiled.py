@@ -70,16 +70,33 @@ def model_and_data(length):
     return model, x, rng.normal(size=(6, 1)).astype("float32")
 
 
+def watch(model, name, graphs):
+    """Adds the graph to `graphs` whenever a step of the model is traced."""
+    step = getattr(model, name)
+
+    def watched(*args):
+        result = step(*args)
+        graphs.append(tf.compat.v1.get_default_graph())
+        return result
+
+    setattr(model, name, watched)
+
+
 @tensorflow
 def test_compiled_training_and_prediction_are_those_of_single_operations():
-    results = []
+    results, graphs = [], []
     for eager in (False, True):
         model, x, y = model_and_data(None)
+        if not eager:
+            watch(model, "train_step", graphs)
+            watch(model, "predict_step", graphs)
         model.compile(keras.optimizers.SGD(0.1), run_eagerly=eager)
         # Batches of four and of two: the last is smaller.
         model.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0)
         weights = [v.numpy() for v in model.trainable_variables]
         results.append([*weights, model.predict(x, batch_size=4, verbose=0)])
+    assert len(graphs) >= 2
+    assert all(compiled_functions(graph) for graph in graphs)
     for compiled_value, expected in zip(*results, strict=True):
         np.testing.assert_allclose(
             compiled_value, expected, rtol=1e-4, atol=1e-6
